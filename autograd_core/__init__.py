@@ -1,0 +1,68 @@
+"""Automatic differentiation that a person can see, trust and build on.
+
+A `Tensor` records what is computed from it, so that ``backward`` finds the gradient by a walk
+back over the graph. NumPy's functions work on tensors, and stand here under the same names.
+
+>>> import autograd_core as ag
+>>> x = ag.Tensor([1.0, 2.0], requires_grad=True)
+>>> ag.tanh(x).sum().backward()
+>>> x.grad.round(3)
+array([0.42 , 0.071])
+"""
+
+from __future__ import annotations
+
+from . import linalg
+from .errors import (
+    GradientError,
+    InPlaceError,
+    NotDifferentiableError,
+    OverwrittenError,
+    ReleasedError,
+    ShapeError,
+)
+from .graph import Node, topological_order
+from .methods import namespace
+from .record import keep_values, no_grad, recording
+from .registry import OPS, ZERO, Domain, Op, Scatter, defop, derived
+from .settings import default_dtype, get_default_dtype, random_generator, seed
+from .tensor import Tensor, asarray
+from .transforms import grad, gradients, jvp, value_and_grad
+
+__version__ = "0.1.0"
+
+#: NumPy's functions, as far as they are in the table: arrays in, arrays out; tensors in, tensors out.
+globals().update({_name: _op.function for _name, _op in namespace().items()})
+
+__all__ = [
+    "OPS",
+    "ZERO",
+    "Domain",
+    "GradientError",
+    "InPlaceError",
+    "Node",
+    "NotDifferentiableError",
+    "Op",
+    "OverwrittenError",
+    "ReleasedError",
+    "Scatter",
+    "ShapeError",
+    "Tensor",
+    "asarray",
+    "default_dtype",
+    "defop",
+    "derived",
+    "get_default_dtype",
+    "grad",
+    "gradients",
+    "jvp",
+    "keep_values",
+    "linalg",
+    "no_grad",
+    "random_generator",
+    "recording",
+    "seed",
+    "topological_order",
+    "value_and_grad",
+    *namespace(),
+]

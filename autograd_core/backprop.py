@@ -1,0 +1,283 @@
+"""Back-propagation: visit the boxes in reverse order, and at each one pull the gradient back.
+
+One loop, for arrays and for tensors. It is told how to make a tensor of a value and a node
+(`Lift`), so it imports none: with it the rules are recorded, and gradients can be differentiated.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Collection, Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .errors import GradientError, OverwrittenError, ReleasedError
+from .graph import Node, find_overwritten, topological_order
+from .ops.indexing import add_at, is_basic, scatter
+from .record import project
+from .registry import PROJECTION, REAL, Op, Scatter
+
+__all__ = ["Lift", "backward", "differentiate", "node_gradients"]
+
+
+class Lift(NamedTuple):
+    """How to make a tensor of a value and a node, and how to get the value back."""
+
+    wrap: Callable[[Any, Node | None], Any]
+    value: Callable[[Any], Any]
+
+
+def backward(root: Node, seed: Any, retain_graph: bool = False) -> None:
+    """Add the gradient of ``root``, weighted by ``seed``, to the ``grad`` of every leaf.
+
+    All leaves get theirs, or, if anything fails, none. What the graph kept is released unless
+    ``retain_graph``.
+    """
+    order = topological_order([root])
+    leaves = [node for node in order if node.op is None]
+    gradients = _gradients(order, {root: seed}, leaves)
+    fresh = {}
+    for node in leaves:
+        g = gradients.pop(node, None)
+        fresh[node] = np.zeros(node.shape, node.dtype) if g is None else _unaliased(g)
+        del g
+    with _commit:
+        # Sums first: an error in one of them leaves every gradient as it was.
+        sums = [g if n.grad is None else np.asarray(n.grad + g) for n, g in fresh.items()]
+        for node, g in zip(fresh, sums, strict=True):
+            node.grad = g
+    if not retain_graph:
+        for node in order:
+            if node.op is not None:
+                node.operands = node.out = None
+
+
+_commit = threading.Lock()
+
+
+def differentiate(
+    roots: dict[Node, Any],
+    wanted: Collection[Node],
+    lift: Lift | None = None,
+) -> dict[Node, Any]:
+    """Return the gradient at each node of ``wanted`` that ``roots`` depend on.
+
+    ``roots`` maps outputs to their seeds. With ``lift`` seeds and results are tensors and the
+    rules are recorded. Nothing is released, no ``grad`` is touched.
+    """
+    if not wanted:
+        return {}
+    oldest = min(node.number for node in wanted)
+    order = topological_order(roots, oldest)
+    reached = set(wanted)
+    needed = []
+    for node in order:
+        if node in reached or any(parent in reached for parent in node.parents):
+            reached.add(node)
+            needed.append(node)
+    return _gradients(needed, {n: s for n, s in roots.items() if n in reached}, wanted, lift)
+
+
+def node_gradients(root: Node, seed: Any) -> dict[Node, Any]:
+    """Return the gradient at every node of the graph of ``root``, for drawings.
+
+    The gradient of a node with several outputs is a list of theirs.
+    """
+    return differentiate({root: seed}, topological_order([root]))
+
+
+def _gradients(
+    order: list[Node], seeds: dict[Node, Any], wanted: Collection[Node], lift: Lift | None = None
+) -> dict[Node, Any]:
+    _check_usable(order)
+    # Silent: what the forward pass did not warn of is no news in the backward pass.
+    with np.errstate(all="ignore"):
+        found = _walk(order, seeds, wanted, lift)
+        if any(_holds_nan(g, lift) for g in found.values()):
+            # A zero gradient that met a singular point? Look again, closely.
+            found = _walk(order, seeds, wanted, lift, guarded=True)
+    return found
+
+
+def _check_usable(order: list[Node]) -> None:
+    for node in order:
+        if node.operands is None:
+            raise ReleasedError(
+                f"the graph was released: backward() went through this {node.op.name} before. "
+                "Compute the value again, or call backward(retain_graph=True) the first time."
+            )
+    stale = find_overwritten(order)
+    if stale is not None:
+        node, whose = stale
+        raise OverwrittenError(
+            f"{node.op.name} kept the value of {whose}, which was overwritten in place since: "
+            "its gradient would be wrong. Call backward() before the update, or assign a new "
+            "array, as in p.data = p.data - step."
+        )
+
+
+def _walk(
+    order: list[Node],
+    seeds: dict[Node, Any],
+    wanted: Collection[Node],
+    lift: Lift | None,
+    guarded: bool = False,
+) -> dict[Node, Any]:
+    gradients: dict[Node, Any] = dict(seeds)
+    # Nodes whose gradient is a buffer made here, which nobody else can see: added to in place.
+    owned: set[Node] = set()
+    wanted = set(wanted)
+    found: dict[Node, Any] = {}
+    included = set(order)
+    for node in reversed(order):
+        g = gradients.pop(node, None)
+        if g is None:
+            continue
+        if node in wanted:
+            found[node] = g
+        op = node.op
+        if op is None:
+            continue
+        if op is PROJECTION:
+            _project_back(gradients, node, g)
+            continue
+        out, operands = _lifted(node, lift) if lift else (node.out, node.operands)
+        if out is None:
+            out = node
+        for i, parent in enumerate(node.parents):
+            if parent is None or parent not in included:
+                continue
+            if guarded and op.kind == "elementwise":
+                contribution = _pull_guarded(op, i, g, out, operands, node.params, parent, lift)
+            else:
+                contribution = op.pull(i, g, out, operands, node.params, parent)
+            if contribution is None:
+                continue
+            if type(contribution) is Scatter:
+                _scatter_into(gradients, owned, parent, contribution, lift)
+            elif parent not in gradients:
+                gradients[parent] = contribution
+            elif parent in owned:
+                gradients[parent] += contribution
+            else:
+                total = gradients[parent] + contribution
+                gradients[parent] = total
+                if lift is None and type(total) is np.ndarray:
+                    owned.add(parent)
+    return found
+
+
+def _lifted(node: Node, lift: Lift) -> tuple[Any, tuple[Any, ...]]:
+    """The output and operands as tensors on the graph, so that rules are recorded."""
+    out = node.out
+    if isinstance(out, (tuple, list)):
+        out = [lift.wrap(value, project(node, k)) for k, value in enumerate(out)]
+    elif out is not None:
+        out = lift.wrap(out, node)
+    assert node.operands is not None
+    operands = tuple(
+        lift.wrap(x, parent) if parent is not None and x is not parent else x
+        for x, parent in zip(node.operands, node.parents, strict=True)
+    )
+    return out, operands
+
+
+def _project_back(gradients: dict[Node, Any], node: Node, g: Any) -> None:
+    """Put the gradient of one output in its place among those of the op's others."""
+    parent = node.parents[0]
+    assert parent is not None
+    slots = gradients.setdefault(parent, [None] * len(parent.shape))
+    i = node.params["index"]
+    slots[i] = g if slots[i] is None else slots[i] + g
+
+
+def _scatter_into(
+    gradients: dict[Node, Any], owned: set[Node], parent: Node, part: Scatter, lift: Lift | None
+) -> None:
+    """Add a gradient at an index: into one buffer, so that reading in a loop stays linear."""
+    if lift is not None:
+        g = part.g if part.g.dtype == parent.dtype else part.g.astype(parent.dtype)
+        spread = scatter(g, index=part.index, shape=parent.shape)
+        present = gradients.get(parent)
+        gradients[parent] = spread if present is None else present + spread
+        return
+    if parent not in owned:
+        present = gradients.get(parent)
+        buffer = np.zeros(parent.shape, parent.dtype)
+        if present is not None:
+            buffer += present
+        gradients[parent] = buffer
+        owned.add(parent)
+    add_at(gradients[parent], part.index, part.g)
+
+
+def _pull_guarded(
+    op: Op,
+    i: int,
+    g: Any,
+    out: Any,
+    operands: tuple[Any, ...],
+    params: dict[str, Any],
+    parent: Node,
+    lift: Lift | None,
+) -> Any:
+    """Pull back with a zero gradient staying zero where the derivative is not finite.
+
+    There the rule is applied at an interior point of the domain instead, chosen by a `where`
+    that is recorded like everything else, so that higher orders are right too.
+    """
+    contribution = op.pull(i, g, out, operands, params, parent)
+    if contribution is None:
+        return None
+    value = lift.value if lift else _itself
+    # Before the sum over broadcast axes: one element of many may be the one.
+    rule: Any = op.rules[i]
+    trap = np.isnan(value(rule(g, out, *operands, **params))) & (value(g) == 0)
+    if not np.any(trap):
+        return contribution
+    safe = tuple(
+        np.where(trap, domain.interior, x) if hasattr(x, "__array__") or np.isscalar(x) else x
+        for x, domain in zip(operands, op.domains or (REAL,) * len(operands), strict=True)
+    )
+    if type(out) is not Node:
+        out = np.where(trap, value(op.fn(*(d.interior for d in op.domains), **params)), out)
+    return op.pull(i, g, out, safe, params, parent)
+
+
+def _itself(x: Any) -> Any:
+    return x
+
+
+def _holds_nan(g: Any, lift: Lift | None) -> bool:
+    if type(g) is list:
+        return any(x is not None and _holds_nan(x, lift) for x in g)
+    if lift is not None:
+        g = lift.value(g)
+    if g.ndim == 0:
+        return bool(g != g)
+    # One product tells: squares have no way to make a NaN that was not there.
+    flat = g.ravel(order="K")
+    total = np.dot(flat, flat)
+    return bool(total != total)
+
+
+def _unaliased(g: Any) -> Any:
+    """``g`` itself if nobody else can see its memory, else a copy."""
+    if type(g) is not np.ndarray:
+        return np.array(g)
+    # Seen from here an array that only the walk made is held by `g` and by the caller's variable.
+    if g.base is None and sys.getrefcount(g) <= 3:
+        return g
+    return g.copy()
+
+
+def check_seed(shape: Iterable[int], seed: Any) -> None:
+    """Refuse a gradient for a value of another shape."""
+    shape = tuple(shape)
+    if np.shape(seed) != shape:
+        raise GradientError(
+            f"backward: a gradient of shape {np.shape(seed)} was given for a value of shape "
+            f"{shape}; they must be equal"
+        )

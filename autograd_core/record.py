@@ -1,0 +1,154 @@
+"""Run an op forward and record a node: what every differentiable call comes down to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ContextDecorator, contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import numpy as np
+
+from .errors import ShapeError
+from .graph import Node, StandIn, next_number
+from .registry import PROJECTION, Op
+
+__all__ = ["keep_values", "no_grad", "record", "recording"]
+
+#: Whether ops are recorded: True, False, or a dict that also takes every value (`keep_values`).
+#: Local to the context: a new thread starts recording.
+mode: ContextVar[Any] = ContextVar("autograd_core.mode", default=True)
+
+
+def recording() -> bool:
+    """Whether ops on tracked tensors are being recorded here."""
+    return mode.get() is not False
+
+
+class no_grad(ContextDecorator):  # noqa: N801 - a function to its users, like np.errstate
+    """Run code without recording it, as a context manager or as a decorator.
+
+    >>> import autograd_core as ag
+    >>> x = ag.Tensor(2.0, requires_grad=True)
+    >>> with no_grad():
+    ...     y = x * x
+    >>> y.requires_grad
+    False
+    """
+
+    def __enter__(self) -> None:
+        # A decorator's instance is shared by nested and concurrent calls: its tokens are a stack
+        # that is itself local to the context.
+        _tokens.set((mode.set(False), _tokens.get()))
+
+    def __exit__(self, *_: object) -> None:
+        _leave()
+
+
+class force_recording:  # noqa: N801
+    """Record, whatever the surroundings: a transform's own pass over a function."""
+
+    def __enter__(self) -> None:
+        _tokens.set((mode.set(mode.get() or True), _tokens.get()))
+
+    def __exit__(self, *_: object) -> None:
+        _leave()
+
+
+_tokens: ContextVar[Any] = ContextVar("autograd_core.tokens", default=None)
+
+
+def _leave() -> None:
+    token, rest = _tokens.get()
+    mode.reset(token)
+    _tokens.set(rest)
+
+
+@contextmanager
+def keep_values() -> Iterator[dict[Node, Any]]:
+    """Collect the value of every node that is recorded inside the block."""
+    kept: dict[Node, Any] = {}
+    token = mode.set(kept)
+    try:
+        yield kept
+    finally:
+        mode.reset(token)
+
+
+_SCALARS = (float, int, complex, np.generic)
+
+
+def stand_in(value: Any) -> Any:
+    """What to keep of an untracked operand that no rule reads."""
+    return value if isinstance(value, _SCALARS) else StandIn(value.shape, value.dtype)
+
+
+def run(op: Op, operands: Any, params: dict[str, Any]) -> Any:
+    """Compute the value of ``op``; errors name it and its operands' shapes."""
+    try:
+        return op.fn(list(operands), **params) if _takes_list(op) else op.fn(*operands, **params)
+    except ValueError as error:
+        raise explain(op, operands, error) from None
+
+
+def _takes_list(op: Op) -> bool:
+    return op.variadic and op.names != ("operands",)
+
+
+def explain(op: Op, operands: Any, error: ValueError) -> ValueError:
+    """Say which op failed on which shapes, keeping what NumPy said."""
+    shapes = [np.shape(x) for x in operands]
+    listed = " and ".join(str(shape) for shape in shapes)
+    if isinstance(error, np.linalg.LinAlgError):
+        error.add_note(f"in {op.name} of shape {listed}")
+        return error
+    if op.broadcasting and len(shapes) > 1 and op.kind == "elementwise":
+        return ShapeError(
+            f"{op.name}: shapes {listed} do not broadcast: counted from the right, axes must be "
+            "equal or 1. Reshape one of them, with x[:, None] for example."
+        )
+    return ShapeError(f"{op.name} of shape {listed}: {error}")
+
+
+def record(
+    op: Op, operands: tuple[Any, ...], parents: tuple[Node | None, ...], params: dict[str, Any]
+) -> tuple[Any, Node | None]:
+    """Apply ``op`` to values, and make the node that remembers it if any parent is tracked."""
+    value = run(op, operands, params)
+    now = mode.get()
+    if now is False:
+        return value, None
+    tracked = [parent is not None for parent in parents]
+    if True not in tracked:
+        return value, None
+    if params:
+        op.check_params(params)
+    keep_out, keep = op.kept(tracked)
+    kept = tuple(
+        x if k else parent if parent is not None else stand_in(x)
+        for x, parent, k in zip(operands, parents, keep, strict=True)
+    )
+    out = value if keep_out else None
+    if isinstance(value, (tuple, list)):
+        shape: Any = tuple(v.shape for v in value)
+        dtype: Any = tuple(v.dtype for v in value)
+    else:
+        shape, dtype = value.shape, value.dtype
+    node = Node(op, parents, kept, out, params, shape, dtype, next_number())
+    if now is not True:
+        now[node] = value
+    return value, node
+
+
+def project(node: Node, index: int) -> Node:
+    """Make the node of one output of an op that has several."""
+    return Node(
+        PROJECTION,
+        (node,),
+        (node,),
+        None,
+        {"index": index},
+        node.shape[index],
+        node.dtype[index],
+        next_number(),
+    )

@@ -1,0 +1,429 @@
+"""The table of ops: one declaration each, and everything else is a loop over it.
+
+A rule is written once, in plain NumPy: ``rule(g, out, *operands, **params)`` maps the gradient
+``g`` at the op's output to the gradient at one operand. Given arrays it runs at NumPy's speed;
+given tensors the same rule is recorded, and so is differentiable again. The names of its
+parameters say what must be kept until then: a leading underscore means "shape and dtype only".
+
+    defop(np.multiply, lambda g, _out, _x, y: g * y,
+                       lambda g, _out, x, _y: g * x, symbol="×")
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+
+from .errors import NotDifferentiableError, ShapeError
+
+__all__ = [
+    "OPS",
+    "PROJECTION",
+    "REAL",
+    "ZERO",
+    "Domain",
+    "Op",
+    "Scatter",
+    "connect",
+    "defop",
+    "derived",
+    "undeclared",
+]
+
+
+class _Zero:
+    """The derivative is zero wherever it exists: floor, sign, round."""
+
+    def __repr__(self) -> str:
+        return "ZERO"
+
+
+ZERO = _Zero()
+
+#: A rule, or one of the words for "no gradient": ZERO, and None for "not differentiable".
+Rule = Callable[..., Any] | _Zero | None
+
+
+class Domain(NamedTuple):
+    """Where an operand of an elementwise op may lie: an open interval, and a point well inside.
+
+    The gradient of ``interior`` is finite: where a zero gradient meets a singular point the
+    engine evaluates the rule there instead.
+    """
+
+    low: float
+    high: float
+    interior: float
+    holes: tuple[float, ...] = ()
+
+
+REAL = Domain(-np.inf, np.inf, 0.5)
+
+
+class Scatter(NamedTuple):
+    """A gradient that is zero but at ``index``: added into a buffer that the engine owns."""
+
+    index: Any
+    g: Any
+
+
+class Op:
+    """One row of the table. Made by :func:`defop` and :func:`derived`, never changed.
+
+    ``name``, ``symbol``
+        NumPy's name, and the label in drawings.
+    ``fn``
+        the function that computes the value.
+    ``rules``
+        a rule for each operand, or one rule that takes the operand's index (``variadic``).
+    ``kind``
+        ``"elementwise"``, ``"linear"``, ``"multilinear"`` or ``"general"``: how forward mode
+        gets along without a second table.
+    ``broadcasting``
+        whether NumPy broadcasts the operands, so that the engine sums gradients back.
+    ``domains``
+        of an elementwise op, one per operand.
+    ``operator``
+        the Python operator that computes the same, ``operator.mul``.
+    ``composition``
+        for a derived op the function of other ops that it is, else None.
+    ``function``
+        what users call: arrays in, arrays out; tensors in, tensors out.
+    """
+
+    __slots__ = (
+        "arity",
+        "broadcasting",
+        "composition",
+        "domains",
+        "fn",
+        "function",
+        "keeps",
+        "kind",
+        "name",
+        "names",
+        "operator",
+        "params",
+        "rules",
+        "symbol",
+        "variadic",
+    )
+
+    name: str
+    symbol: str
+    fn: Callable[..., Any]
+    rules: tuple[Rule, ...]
+    kind: str
+    variadic: bool
+    broadcasting: bool
+    domains: tuple[Domain, ...]
+    operator: Callable[..., Any] | None
+    composition: Callable[..., Any] | None
+    function: Callable[..., Any]
+    names: tuple[str, ...]
+    params: frozenset[str]
+    arity: int
+    keeps: list[tuple[bool, tuple[bool, ...]]]
+
+    def __repr__(self) -> str:
+        return f"<Op {self.name}>"
+
+    def bind(
+        self, args: Sequence[Any], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Sort a call's arguments into operands and parameters, by NumPy's own signature."""
+        if len(args) > len(self.names):
+            raise TypeError(
+                f"{self.name} takes at most {len(self.names)} positional arguments "
+                f"({', '.join(self.names)}), but got {len(args)}"
+            )
+        given = dict(zip(self.names, args, strict=False))
+        for key, value in kwargs.items():
+            if key in given:
+                raise TypeError(f"{self.name} got two values for its argument {key!r}")
+            given[key] = value
+        missing = [name for name in self.names[: self.arity] if name not in given]
+        if missing:
+            raise TypeError(f"{self.name} needs the argument {missing[0]!r}")
+        operands = tuple(given.pop(name) for name in self.names[: self.arity])
+        return (tuple(operands[0]) if self.variadic else operands), given
+
+    def check_params(self, params: dict[str, Any]) -> None:
+        """Refuse a parameter that the rules do not know; they would be silently wrong."""
+        for name in params:
+            if name not in self.params:
+                known = ", ".join(sorted(self.params)) or "none"
+                raise NotDifferentiableError(
+                    f"{self.name} is not differentiable with the parameter {name!r} (known: "
+                    f"{known}). Leave it out, or compute on t.detach() if no gradient is needed."
+                )
+
+    def kept(self, tracked: Sequence[bool]) -> tuple[bool, tuple[bool, ...]]:
+        """Tell whether the output and each operand must be kept, given which are tracked."""
+        if self.variadic:
+            keep_out, (keep_others,) = self.keeps[0]
+            if not keep_others:
+                return keep_out, (False,) * len(tracked)
+            # The gradient of one operand of a product needs the others, not itself.
+            many = sum(tracked) > 1
+            return keep_out, tuple(many or not mine for mine in tracked)
+        out, operands = False, [False] * self.arity
+        for i in range(self.arity):
+            if tracked[i]:
+                out = out or self.keeps[i][0]
+                operands = [a or b for a, b in zip(operands, self.keeps[i][1], strict=True)]
+        return out, tuple(operands)
+
+    def pull(
+        self,
+        i: int,
+        g: Any,
+        out: Any,
+        operands: tuple[Any, ...],
+        params: dict[str, Any],
+        parent: Any,
+    ) -> Any:
+        """Map the gradient ``g`` at the output to the gradient at operand ``i``.
+
+        ``parent`` has the operand's shape and dtype. The gradient is summed over broadcast axes
+        and cast to the operand's dtype here, so that no rule need do either. Returns None for a
+        zero gradient.
+        """
+        if self.variadic:
+            rule: Any = self.rules[0]
+            contribution = rule(g, out, i, *operands, **params)
+        else:
+            rule = self.rules[i]
+            if rule is ZERO or rule is None:
+                return None
+            contribution = rule(g, out, *operands, **params)
+        if type(contribution) is Scatter:
+            return contribution
+        return self.fit(i, contribution, parent)
+
+    def fit(self, i: int, contribution: Any, parent: Any) -> Any:
+        """Bring what a rule returned to its operand's shape and dtype."""
+        if contribution.shape != parent.shape:
+            if not self.broadcasting:
+                raise self.wrong_shape(i, contribution.shape, parent.shape)
+            contribution = unbroadcast(contribution, parent.shape)
+            if contribution.shape != parent.shape:
+                raise self.wrong_shape(i, contribution.shape, parent.shape)
+        if contribution.dtype != parent.dtype:
+            contribution = contribution.astype(parent.dtype)
+        return contribution
+
+    def wrong_shape(self, i: int, got: tuple[int, ...], expected: tuple[int, ...]) -> ShapeError:
+        """Build the error for a rule that returned a gradient of the wrong shape."""
+        return ShapeError(
+            f"{self.name}: the rule of operand {i} returned a gradient of shape {got} for an "
+            f"operand of shape {expected}; correct the rule"
+        )
+
+
+def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
+    """Sum ``g`` over the axes along which an operand of ``shape`` was broadcast."""
+    lead = len(g.shape) - len(shape)
+    if lead < 0:
+        return g
+    axes = tuple(range(lead)) + tuple(
+        i for i, n in enumerate(shape, lead) if n == 1 and g.shape[i] != 1
+    )
+    g = g.sum(axis=axes)
+    return g.reshape(shape) if g.size == _size(shape) else g
+
+
+def _size(shape: tuple[int, ...]) -> int:
+    size = 1
+    for n in shape:
+        size *= n
+    return size
+
+
+#: The table: from a NumPy function, or one of this package's own, to its op.
+OPS: dict[Callable[..., Any], Op] = {}
+
+# The tensor type and what applies an op to tensors; told by `connect`, since imports point only
+# upstream.
+_Tensor: type | None = None
+_apply: Callable[..., Any]
+
+
+def connect(tensor_type: type, apply: Callable[..., Any]) -> None:
+    """Tell the table's public functions what a tensor is and how an op is applied to some."""
+    global _Tensor, _apply
+    _Tensor, _apply = tensor_type, apply
+
+
+def _public(op: Op) -> Callable[..., Any]:
+    fn = op.fn
+
+    def function(*args: Any, **kwargs: Any) -> Any:
+        for arg in args:
+            if type(arg) is _Tensor:
+                return _apply(op, args, kwargs)
+            if type(arg) in (list, tuple) and _holds_tensor(arg):
+                return _apply(op, args, kwargs)
+        for arg in kwargs.values():
+            if type(arg) is _Tensor:
+                return _apply(op, args, kwargs)
+        return fn(*args, **kwargs)
+
+    functools.update_wrapper(function, fn)
+    function.__name__ = function.__qualname__ = op.name
+    return function
+
+
+def _holds_tensor(values: Sequence[Any]) -> bool:
+    return any(
+        type(v) is _Tensor or (type(v) in (list, tuple) and _holds_tensor(v)) for v in values
+    )
+
+
+def defop(
+    fn: Callable[..., Any],
+    *rules: Rule,
+    kind: str | None = None,
+    symbol: str | None = None,
+    domains: tuple[Domain, ...] | None = None,
+    operator: Callable[..., Any] | None = None,
+    broadcasting: bool | None = None,
+    variadic: bool = False,
+    signature: str | None = None,
+    name: str | None = None,
+) -> Callable[..., Any]:
+    """Declare the derivative of ``fn``: a rule for each operand, in order.
+
+    ``kind`` is ``"elementwise"`` for ufuncs and ``"general"`` for the rest unless given. With
+    ``variadic`` the first argument of ``fn`` is a sequence of operands, and the one rule takes
+    the operand's index after ``out``. ``signature`` lists the names of the arguments where
+    ``inspect`` cannot find them in every NumPy. Returns the function for users.
+    """
+    op = Op()
+    is_ufunc = isinstance(fn, np.ufunc)
+    op.name = name or fn.__name__
+    op.symbol = symbol or op.name
+    op.fn = fn
+    op.rules = rules
+    op.kind = kind or ("elementwise" if is_ufunc and fn.signature is None else "general")
+    op.variadic = variadic
+    op.arity = len(rules)
+    op.broadcasting = (op.kind == "elementwise") if broadcasting is None else broadcasting
+    op.domains = domains or (REAL,) * op.arity
+    op.operator = operator
+    op.composition = None
+    op.names = _names(fn, signature, op.arity)
+    op.keeps = [_keeps(rule, op.arity, variadic) for rule in rules]
+    op.params = _params(op)
+    if len(op.domains) != op.arity:
+        raise ValueError(f"{op.name}: {len(op.domains)} domains for {op.arity} operands")
+    return _enter(op)
+
+
+def derived(
+    fn: Callable[..., Any] | None = None, *, symbol: str | None = None
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Declare ``fn`` by the decorated function of other ops; drawings fold it into one box."""
+
+    def declare(composition: Callable[..., Any]) -> Callable[..., Any]:
+        op = Op()
+        op.fn = fn or composition
+        op.name = op.fn.__name__
+        op.symbol = symbol or op.name
+        op.rules = ()
+        op.kind = "derived"
+        op.variadic = op.broadcasting = False
+        op.arity = 0
+        op.domains = ()
+        op.operator = None
+        op.composition = composition
+        op.names = tuple(inspect.signature(composition).parameters)
+        op.keeps = []
+        op.params = frozenset(op.names)
+        return _enter(op)
+
+    return declare
+
+
+def _enter(op: Op) -> Callable[..., Any]:
+    if op.fn in OPS:
+        raise ValueError(f"{op.name} is declared already")
+    op.function = _public(op)
+    OPS[op.fn] = op
+    if op.fn.__module__.startswith(__package__):
+        # Rules call this package's own functions by their public form, which is what they find.
+        OPS[op.function] = op
+    return op.function
+
+
+def _names(fn: Any, signature: str | None, arity: int) -> tuple[str, ...]:
+    if signature is not None:
+        return tuple(signature.replace(",", " ").split())
+    if isinstance(fn, np.ufunc):
+        return ("x", "y", "z", "w")[: fn.nin]
+    return tuple(inspect.signature(fn).parameters)
+
+
+_Parameters = list[inspect.Parameter]
+
+
+def _split(rule: Callable[..., Any], arity: int, variadic: bool) -> tuple[_Parameters, _Parameters]:
+    """Split a rule's parameters into (out and operands) and (the op's parameters)."""
+    parameters = list(inspect.signature(rule).parameters.values())
+    if variadic:
+        return [parameters[1], parameters[3]], parameters[4:]
+    if len(parameters) < arity + 2:
+        raise ValueError(f"a rule of {arity} operands must take g, out and the operands")
+    return parameters[1 : arity + 2], parameters[arity + 2 :]
+
+
+def _keeps(rule: Rule, arity: int, variadic: bool) -> tuple[bool, tuple[bool, ...]]:
+    if rule is None or isinstance(rule, _Zero):
+        return False, (False,) * arity
+    out, *operands = _split(rule, arity, variadic)[0]
+    return not out.name.startswith("_"), tuple(not x.name.startswith("_") for x in operands)
+
+
+def _params(op: Op) -> frozenset[str]:
+    found = None
+    for rule in op.rules:
+        if rule is not None and not isinstance(rule, _Zero):
+            params = frozenset(p.name for p in _split(rule, op.arity, op.variadic)[1])
+            if found is not None and params != found:
+                raise ValueError(f"{op.name}: its rules take different parameters")
+            found = params
+    return found if found is not None else frozenset(op.names[op.arity :])
+
+
+#: The box that picks one output of an op with several; its parent's gradient is a list of them.
+PROJECTION = Op()
+PROJECTION.name = PROJECTION.symbol = "projection"
+PROJECTION.kind = "linear"
+PROJECTION.rules = ()
+PROJECTION.arity = 1
+PROJECTION.variadic = PROJECTION.broadcasting = False
+PROJECTION.domains = ()
+PROJECTION.operator = PROJECTION.composition = None
+PROJECTION.names = ("outputs", "index")
+PROJECTION.params = frozenset({"index"})
+PROJECTION.keeps = []
+
+T = TypeVar("T")
+
+
+def undeclared(fn: Any) -> NotDifferentiableError:
+    """Build the error for a function that is not in the table; it names the nearest that is."""
+    names = sorted({op.name for op in OPS.values()})
+    name = getattr(fn, "__name__", str(fn))
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    hint = f" The nearest declared: {', '.join(near)}." if near else ""
+    module = (getattr(fn, "__module__", "") or "numpy").replace("numpy._core", "numpy")
+    return NotDifferentiableError(
+        f"{module}.{name} has no declared derivative.{hint} Use t.detach().numpy() where no "
+        "gradient is needed, or declare it."
+    )

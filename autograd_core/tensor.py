@@ -1,0 +1,702 @@
+"""The tensor: a value, and a handle on the node that remembers how it was computed."""
+
+from __future__ import annotations
+
+import operator
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn
+
+import numpy as np
+
+from . import backprop, record, settings
+from .errors import GradientError, InPlaceError, NotDifferentiableError
+from .graph import Node, leaf, mark_overwritten, next_number
+from .methods import TensorMethods
+from .ops.indexing import getitem, is_basic, setitem
+from .ops.shape import cast
+from .registry import OPS, Op, connect, undeclared
+
+__all__ = ["LIFT", "Tensor", "apply", "asarray"]
+
+GETITEM, SETITEM, CAST = OPS[getitem], OPS[setitem], OPS[cast]
+
+
+class Tensor(TensorMethods):
+    """An array, and what is needed to differentiate what is computed from it.
+
+    Args:
+        data: anything NumPy makes an array of; it is copied (`asarray` shares it).
+        requires_grad: record what is done with it, so that ``backward`` can find the gradient.
+        dtype: of the value; Python floats get the default dtype (`default_dtype`).
+        name: for error messages and drawings.
+
+    Raises:
+        TypeError: an integer or boolean value with ``requires_grad``, or a list of tensors.
+
+    >>> x = Tensor([1.0, 2.0], requires_grad=True)
+    >>> y = (x * x).sum()
+    >>> y.backward()
+    >>> x.grad
+    array([2., 4.])
+    """
+
+    __slots__ = ("__weakref__", "_name", "_node", "_value")
+
+    _value: Any
+    _node: Node | None
+    _name: str | None
+
+    def __init__(
+        self,
+        data: Any,
+        requires_grad: bool = False,
+        dtype: Any = None,
+        name: str | None = None,
+    ) -> None:
+        value = _as_value(data, dtype, copy=True)
+        self._value = value
+        self._node = None
+        self._name = name
+        if requires_grad:
+            self.requires_grad_()
+
+    def __init_subclass__(cls) -> NoReturn:
+        raise TypeError("Tensor is final: hold one as an attribute instead of inheriting from it")
+
+    # --- the value ------------------------------------------------------------------------
+
+    @property
+    def data(self) -> Any:
+        """The value as an array, shared. Assign to replace it: ``p.data = p.data - step``."""
+        value = self._value
+        if isinstance(value, np.generic):
+            # From now on writes to the array that was handed out must be seen here.
+            value = self._value = np.asarray(value)
+        return value
+
+    @data.setter
+    def data(self, new: Any) -> None:
+        if new is self._value:
+            # `t.data -= step` wrote into the published array before it came here.
+            mark_overwritten(new, self._describe())
+        node = self._node
+        if node is not None and node.op is not None:
+            raise InPlaceError(
+                f"{self._describe()} was computed by {node.op.name}: its data cannot be assigned. "
+                "Use t.detach() for a tensor of its own."
+            )
+        value = _as_value(new, None, copy=False)
+        if node is not None:
+            if value.shape != node.shape:
+                raise ValueError(
+                    f"{self._describe()}: data of shape {value.shape} cannot replace shape "
+                    f"{node.shape}; make a new Tensor"
+                )
+            if value.dtype != node.dtype:
+                value = value.astype(node.dtype)
+        self._value = value
+
+    def _swap(self, new: Any) -> None:
+        """Publish another array of the same shape and dtype as the value: for optimizers."""
+        self._value = new
+
+    @property
+    def grad(self) -> Any:
+        """The gradient that ``backward`` left at this leaf, an array; None before."""
+        node = self._node
+        return None if node is None else node.grad
+
+    @grad.setter
+    def grad(self, new: Any) -> None:
+        node = self._node
+        if node is None or node.op is not None:
+            raise GradientError(f"{self._describe()} is no leaf that requires a gradient")
+        if new is not None:
+            new = np.asarray(new.detach() if type(new) is Tensor else new, dtype=node.dtype)
+            if new.shape != node.shape:
+                raise ValueError(
+                    f"{self._describe()}: a gradient of shape {new.shape} does not fit its shape "
+                    f"{node.shape}"
+                )
+        node.grad = new
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The length of each axis."""
+        shape: tuple[int, ...] = self._value.shape
+        return shape
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self._value.shape)
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return int(self._value.size)
+
+    @property
+    def dtype(self) -> Any:
+        """NumPy's dtype of the value."""
+        return self._value.dtype
+
+    @property
+    def T(self) -> Tensor:
+        """The tensor with its axes reversed."""
+        return np.transpose(self)  # type: ignore[return-value]
+
+    @property
+    def mT(self) -> Tensor:
+        """The stack of transposed matrices: the last two axes swapped."""
+        return np.matrix_transpose(self)  # type: ignore[return-value]
+
+    @property
+    def name(self) -> str | None:
+        """For error messages and drawings."""
+        return self._name if self._node is None else self._node.name
+
+    @name.setter
+    def name(self, new: str | None) -> None:
+        self._name = new
+        if self._node is not None:
+            self._node.name = new
+
+    def item(self) -> Any:
+        """The value of a tensor of one element, as a Python number."""
+        return self._value.item()
+
+    def numpy(self) -> Any:
+        """The value as an array, shared; raises where ``np.asarray`` does."""
+        return self.__array__()
+
+    def tolist(self) -> Any:
+        """The value as nested lists of Python numbers."""
+        return self._value.tolist()
+
+    def detach(self) -> Tensor:
+        """A tensor of the same value, shared, that is not part of the graph."""
+        return wrap(self._value, None)
+
+    def clone(self) -> Tensor:
+        """A copy, through which gradients flow."""
+        return apply(CAST, (self,), {"dtype": self.dtype})  # type: ignore[no-any-return]
+
+    def astype(self, dtype: Any) -> Tensor:
+        """A copy with another dtype; the gradient comes back in this one."""
+        if np.dtype(dtype).kind not in "fc":
+            return wrap(np.asarray(self._value).astype(dtype), None)
+        return apply(CAST, (self,), {"dtype": np.dtype(dtype)})  # type: ignore[no-any-return]
+
+    # --- the graph ------------------------------------------------------------------------
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether this is a leaf that collects a gradient, or was computed from one."""
+        return self._node is not None
+
+    def requires_grad_(self, flag: bool = True) -> Tensor:
+        """Make this leaf collect a gradient, or stop; returns the tensor itself."""
+        node = self._node
+        if node is not None and node.op is not None:
+            if flag:
+                return self
+            raise GradientError(
+                f"{self._describe()} was computed by {node.op.name}; use t.detach() to leave the "
+                "graph"
+            )
+        if flag and node is None:
+            value = self._value
+            if value.dtype.kind != "f":
+                raise NotDifferentiableError(
+                    f"a Tensor of dtype {value.dtype} cannot require a gradient: only floating "
+                    "values have one. Pass dtype=float, or leave requires_grad out."
+                )
+            self._node = leaf(value.shape, value.dtype, self._name)
+        elif not flag:
+            self._node = None
+        return self
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether nothing that is recorded computed this tensor."""
+        return self._node is None or self._node.op is None
+
+    @property
+    def op(self) -> Op | None:
+        """The op that computed this tensor; None for a leaf."""
+        return None if self._node is None else self._node.op
+
+    @property
+    def parents(self) -> tuple[Node, ...]:
+        """The nodes of the tracked operands; each has parents and local_derivatives in turn."""
+        return () if self._node is None else tuple(p for p in self._node.parents if p is not None)
+
+    @property
+    def local_derivatives(self) -> tuple[Callable[[Any], Any], ...]:
+        """For each of ``parents`` the function from a gradient here to the gradient there.
+
+        >>> x = Tensor(3.0, requires_grad=True)
+        >>> [float(d(np.float64(1.0))) for d in (x * x).local_derivatives]
+        [3.0, 3.0]
+        """
+        return () if self._node is None else self._node.local_derivatives
+
+    def backward(self, grad: Any = None, retain_graph: bool = False) -> None:
+        """Add the gradient of this tensor to the ``grad`` of every leaf that it depends on.
+
+        ``grad`` weights the elements, and may be left out for a single one. What the graph kept
+        is released, unless ``retain_graph``.
+
+        Raises:
+            GradientError: nothing to differentiate, or no ``grad`` for many elements, or one of
+                another shape; ReleasedError on a second call; OverwrittenError if a kept array
+                was overwritten. No gradient is changed then.
+        """
+        node = self._node
+        if node is None:
+            raise GradientError(
+                "backward: this tensor depends on no leaf with requires_grad=True. Make one, "
+                "and compute outside no_grad()."
+            )
+        backprop.backward(node, self._seed(grad), retain_graph)
+
+    def _seed(self, grad: Any) -> Any:
+        value = self._value
+        if grad is None:
+            if value.size != 1:
+                raise GradientError(
+                    f"backward of a tensor of shape {value.shape} needs a gradient of that shape, "
+                    "or reduce it to one number first, with t.sum() for example"
+                )
+            # A scalar stays a scalar: NumPy is several times faster on those than on 0-d arrays.
+            return value.dtype.type(1.0) if value.ndim == 0 else np.ones_like(value)
+        grad = grad._value if type(grad) is Tensor else np.asarray(grad)
+        backprop.check_seed(value.shape, grad)
+        return grad.astype(value.dtype, copy=False)[()]
+
+    def zero_grad(self) -> None:
+        """Forget the gradient collected so far."""
+        if self._node is not None:
+            self._node.grad = None
+
+    def _describe(self) -> str:
+        name = f" {self.name!r}" if self.name else ""
+        kind = "leaf" if self.is_leaf else "tensor"
+        return f"{kind}{name} of shape {self.shape}"
+
+    # --- NumPy's protocols ------------------------------------------------------------------
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if method != "__call__":
+            return _ufunc_method(ufunc, method, inputs, kwargs)
+        op = OPS.get(ufunc)
+        if op is None:
+            raise undeclared(ufunc)
+        out = kwargs.pop("out", None)
+        if out is None:
+            return apply(op, inputs, kwargs)
+        return _into(out, apply(op, inputs, kwargs), op)
+
+    def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        op = OPS.get(func)
+        if op is None:
+            raise undeclared(func)
+        return apply(op, args, kwargs)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        if self._node is not None:
+            raise NotDifferentiableError(
+                f"a tensor that requires a gradient ({self._describe()}) cannot become a plain "
+                "array, which would cut it from the graph unseen. Use t.detach().numpy() to leave "
+                "the graph, np.stack to join tensors, or the function of the same name in "
+                "autograd_core."
+            )
+        return np.array(self.data, dtype=dtype, copy=copy)
+
+    # --- Python's protocols -----------------------------------------------------------------
+
+    def __getitem__(self, index: Any) -> Tensor:
+        return apply(GETITEM, (self,), {"index": _frozen(index)})  # type: ignore[no-any-return]
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        index = _frozen(index)
+        if self._node is None and (type(value) is not Tensor or value._node is None):
+            new = self._value.copy()
+            new[index] = value._value if type(value) is Tensor else value
+            self._value = new
+            return
+        self._check_in_place(f"x[{_show(index)}] = ...")
+        if type(value) is not Tensor:
+            value = np.asarray(value, dtype=self.dtype)
+        self._rebind(apply(SETITEM, (self, value), {"index": index}))
+
+    def _check_in_place(self, what: str) -> None:
+        node = self._node
+        if node is not None and node.op is None and record.recording():
+            raise InPlaceError(
+                f"{what} on {self._describe()} that requires a gradient, while recording: it "
+                "would orphan the leaf's gradient. Compute a new tensor, or update it under "
+                "no_grad()."
+            )
+
+    def _rebind(self, result: Tensor) -> None:
+        """Make this handle stand for ``result``; whoever read it before keeps what they read."""
+        if result.shape != self.shape:
+            raise InPlaceError(
+                f"a result of shape {result.shape} cannot be stored in place in shape "
+                f"{self.shape}"
+            )
+        node, value = self._node, result._value
+        if value.dtype != self.dtype:
+            if value.dtype.kind not in "biuf"[: "biuf".index(self.dtype.kind) + 1]:
+                raise InPlaceError(
+                    f"a result of dtype {value.dtype} cannot be stored in place in {self.dtype}"
+                )
+            result = result.astype(self.dtype)
+            value = result._value
+        if node is not None and node.op is None and not record.recording():
+            self._value = value  # a leaf stays the leaf it is, with another value
+        else:
+            self._value, self._node = value, result._node
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if self.ndim == 0:
+            raise TypeError("a 0-d tensor has nothing to iterate over; use t.item()")
+        return (self[i] for i in range(len(self)))
+
+    def __len__(self) -> int:
+        if self.ndim == 0:
+            raise TypeError("a 0-d tensor has no length")
+        return int(self._value.shape[0])
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __contains__(self, value: Any) -> bool:
+        return bool(np.any(self._value == (value._value if type(value) is Tensor else value)))
+
+    __hash__ = object.__hash__
+
+    def __float__(self) -> float:
+        return float(self._untracked("float"))
+
+    def __int__(self) -> int:
+        return int(self._untracked("int"))
+
+    def __complex__(self) -> complex:
+        return complex(self._untracked("complex"))
+
+    def __index__(self) -> int:
+        return operator.index(self._untracked("an index"))
+
+    def _untracked(self, what: str) -> Any:
+        if self._node is not None:
+            raise NotDifferentiableError(
+                f"{what} of a tensor that requires a gradient would cut it from the graph unseen: "
+                "use t.item() for the number, t.detach() for the tensor, and autograd_core's "
+                "functions instead of math's"
+            )
+        return self._value
+
+    def __repr__(self) -> str:
+        node = self._node
+        body = np.array2string(np.asarray(self._value), separator=", ", prefix="Tensor(")
+        parts = [body, f"dtype={self.dtype}"]
+        if self.name:
+            parts.append(f"name={self.name!r}")
+        if node is not None:
+            parts.append("requires_grad=True" if node.op is None else f"op={node.op.name}")
+        return f"Tensor({', '.join(parts)})"
+
+    def __format__(self, spec: str) -> str:
+        if not spec:
+            return str(self)
+        if self.ndim == 0:
+            return format(self._value.item(), spec)
+        return np.array2string(
+            np.asarray(self._value), formatter={"all": lambda v: format(v, spec)}
+        )
+
+    def __copy__(self) -> Tensor:
+        return self.__deepcopy__({})
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        rebuild, state = self.__reduce__()
+        copied = memo[id(self)] = rebuild(*state)
+        return copied
+
+    def __reduce__(self) -> tuple[Callable[..., Tensor], tuple[Any, ...]]:
+        if not self.is_leaf:
+            raise TypeError(
+                f"{self._describe()} is part of a graph and cannot be copied or pickled; copy "
+                "t.detach()"
+            )
+        return _rebuild, (np.asarray(self._value), self._node is not None, self.name, self.grad)
+
+
+def _rebuild(value: Any, requires_grad: bool, name: str | None, grad: Any) -> Tensor:
+    tensor = Tensor(value, requires_grad, name=name)
+    if grad is not None:
+        tensor.grad = grad.copy()
+    return tensor
+
+
+def asarray(data: Any, dtype: Any = None) -> Tensor:
+    """Make a tensor that shares the memory of ``data``; a tensor is returned as it is.
+
+    >>> values = np.zeros(2)
+    >>> t = asarray(values)
+    >>> values[0] = 1.0
+    >>> t
+    Tensor([1., 0.], dtype=float64)
+    """
+    if type(data) is Tensor:
+        return data if dtype is None or data.dtype == dtype else data.astype(dtype)
+    return wrap(_as_value(data, dtype, copy=False), None)
+
+
+def _as_value(data: Any, dtype: Any, copy: bool) -> Any:
+    if type(data) is Tensor:
+        data = data._value
+    if hasattr(data, "__array_function__") and not isinstance(data, np.generic):
+        if dtype is not None and data.dtype != dtype:
+            return data.astype(dtype)
+        value = data.copy() if copy else data
+    else:
+        if dtype is None and not hasattr(data, "dtype"):
+            value = np.asarray(data)
+            if value.dtype == float:
+                value = value.astype(settings.get_default_dtype(), copy=False)
+        else:
+            value = np.asarray(data, dtype=dtype)
+    if value.dtype.kind not in "biufc":
+        raise TypeError(f"a Tensor holds numbers, not dtype {value.dtype}")
+    # NumPy computes several times faster with its scalars than with 0-d arrays.
+    return value[()] if copy and value.ndim == 0 else value
+
+
+def wrap(value: Any, node: Node | None) -> Tensor:
+    """Make a tensor of a value and its node, without looking at either."""
+    tensor = _new(Tensor)
+    tensor._value = value
+    tensor._node = node
+    tensor._name = None
+    return tensor
+
+
+_new = Tensor.__new__
+
+
+def _value_of(x: Any) -> Any:
+    return x._value if type(x) is Tensor else x
+
+
+LIFT = backprop.Lift(wrap, _value_of)
+
+# --- applying an op to tensors ------------------------------------------------------------------
+
+
+def apply(op: Op, args: Any, kwargs: dict[str, Any]) -> Any:
+    """Call ``op`` with tensors among its arguments; the result is a tensor, or several."""
+    if op.composition is not None:
+        return _apply_derived(op, args, kwargs)
+    if kwargs or op.variadic or len(args) != op.arity:
+        try:
+            operands, params = op.bind(args, kwargs)
+        except TypeError:
+            if any(rule is not None for rule in op.rules[1:]) or op.rules[:1] != (None,):
+                raise
+            return _plain(op, args, kwargs)
+        params = {key: _value_of(value) for key, value in params.items()}
+    else:
+        operands, params = args, {}
+    values, parents = [], []
+    for i, x in enumerate(operands):
+        if type(x) is Tensor:
+            values.append(x._value)
+            rule = op.rules[0 if op.variadic else i]
+            parents.append(x._node if rule is not None else None)
+        else:
+            values.append(np.asarray(x) if isinstance(x, (list, tuple)) else x)
+            parents.append(None)
+    value, node = record.record(op, tuple(values), tuple(parents), params)
+    if isinstance(value, (tuple, list)):
+        nodes = [node and record.project(node, k) for k in range(len(value))]
+        outputs = [wrap(v, n) for v, n in zip(value, nodes, strict=True)]
+        return value._make(outputs) if hasattr(value, "_make") else type(value)(outputs)
+    if op.rules == (None,) and not isinstance(value, (np.ndarray, np.generic)):
+        return value  # np.shape and friends
+    return wrap(value, node)
+
+
+def _plain(op: Op, args: Any, kwargs: dict[str, Any]) -> Any:
+    value = op.fn(*map(_value_of, args), **{k: _value_of(v) for k, v in kwargs.items()})
+    return wrap(value, None) if isinstance(value, (np.ndarray, np.generic)) else value
+
+
+def _apply_derived(op: Op, args: Any, kwargs: dict[str, Any]) -> Any:
+    operands = [*args, *kwargs.values()]
+    if not any(type(x) is Tensor and x._node is not None for x in _flat(operands)):
+        value = op.fn(*map(_values_of, args), **{k: _values_of(v) for k, v in kwargs.items()})
+        if isinstance(value, tuple):
+            return value._make(map(wrap, value, (None,) * len(value)))  # type: ignore[attr-defined]
+        return wrap(value, None)
+    op.check_params(kwargs)
+    first = next_number()
+    assert op.composition is not None
+    result = op.composition(*args, **kwargs)
+    if type(result) is Tensor and result._node is not None and result._node.number > first:
+        result._node.derived = (op, first)
+    return result
+
+
+def _flat(values: Any) -> Iterator[Any]:
+    for value in values:
+        if isinstance(value, (list, tuple)):
+            yield from _flat(value)
+        else:
+            yield value
+
+
+def _values_of(x: Any) -> Any:
+    return type(x)(map(_values_of, x)) if type(x) in (list, tuple) else _value_of(x)
+
+
+def _frozen(index: Any) -> Any:
+    """An index that later writes by the user cannot change."""
+    if isinstance(index, tuple):
+        return tuple(map(_frozen, index))
+    if type(index) is Tensor:
+        index = index._value
+    return np.array(index) if isinstance(index, (np.ndarray, list)) else index
+
+
+def _show(index: Any) -> str:
+    return "..." if isinstance(index, np.ndarray) else str(index)
+
+
+def _into(out: Any, result: Tensor, op: Op) -> Any:
+    """Store a result where ``out=`` says."""
+    (target,) = out
+    if type(target) is Tensor:
+        target._check_in_place(f"out= of {op.name}")
+        _refuse_view(target, f"out= of {op.name}")
+        target._rebind(result)
+        return target
+    if result._node is not None:
+        raise InPlaceError(
+            f"{op.name}: an array as out= of a tensor that requires a gradient would cut it from "
+            "the graph unseen. Leave out= away, or pass a Tensor."
+        )
+    target[...] = result._value
+    return target
+
+
+def _refuse_view(t: Tensor, what: str) -> None:
+    node = t._node
+    if node is not None and node.op is GETITEM and is_basic(node.params["index"]):
+        raise InPlaceError(
+            f"{what}: this tensor was read out of another by indexing, which would not see the "
+            "change. Write x[0] += 1 instead of r = x[0]; r += 1, or r = r + 1 for a new tensor."
+        )
+
+
+_REDUCTIONS = {
+    np.add: np.sum,
+    np.multiply: np.prod,
+    np.maximum: np.max,
+    np.minimum: np.min,
+}
+
+
+def _ufunc_method(ufunc: Any, method: str, inputs: Any, kwargs: dict[str, Any]) -> Any:
+    if method == "reduce" and ufunc in _REDUCTIONS:
+        kwargs = {"axis": 0, **{k: v for k, v in kwargs.items() if v is not None or k == "axis"}}
+        return apply(OPS[_REDUCTIONS[ufunc]], inputs[:1], kwargs)
+    if method == "accumulate" and ufunc is np.add:
+        return apply(OPS[np.cumsum], inputs[:1], {"axis": 0, **kwargs})
+    error = undeclared(ufunc)
+    raise NotDifferentiableError(f"{ufunc.__name__}.{method} is not declared. {error}")
+
+
+connect(Tensor, apply)
+
+# --- operators ----------------------------------------------------------------------------------
+
+
+def _operator(op: Op) -> None:
+    """Give Tensor the Python operator of ``op``, reflected and in place too."""
+    compute = op.operator
+    assert compute is not None
+    name = compute.__name__.rstrip("_")
+
+    if op.arity == 1:
+
+        def unary(self: Tensor) -> Tensor:
+            return apply(op, (self,), {})  # type: ignore[no-any-return]
+
+        setattr(Tensor, f"__{name}__", unary)
+        return
+
+    def forward(self: Tensor, other: Any) -> Any:
+        if type(other) is not Tensor and not isinstance(other, _NUMBERS):
+            other = _operand(other)
+            if other is NotImplemented:
+                return NotImplemented
+        return apply(op, (self, other), {})
+
+    setattr(Tensor, f"__{name}__", forward)
+    if name in _COMPARISONS:
+        return
+
+    def reflected(self: Tensor, other: Any) -> Any:
+        other = _operand(other)
+        return NotImplemented if other is NotImplemented else apply(op, (other, self), {})
+
+    def in_place(self: Tensor, other: Any) -> Any:
+        self._check_in_place(f"x {op.symbol}= ...")
+        node = self._node
+        if node is not None and node.op is GETITEM and not _stored_back(sys._getframe(1)):
+            _refuse_view(self, f"x {op.symbol}= ...")
+        result = forward(self, other)
+        if result is NotImplemented:
+            return NotImplemented
+        self._rebind(result)
+        return self
+
+    setattr(Tensor, f"__r{name}__", reflected)
+    setattr(Tensor, f"__i{name}__", in_place)
+
+
+_COMPARISONS = {"eq", "ne", "lt", "le", "gt", "ge"}
+_NUMBERS = (float, int, complex, np.ndarray, np.generic)
+
+
+def _operand(x: Any) -> Any:
+    if type(x) is Tensor or isinstance(x, _NUMBERS) or hasattr(x, "__array_function__"):
+        return x
+    return np.asarray(x) if isinstance(x, (list, tuple)) else NotImplemented
+
+
+def _stored_back(frame: Any) -> bool:
+    """Whether the caller is a statement ``x[i] += y``, which stores the result back into x.
+
+    Python computes ``r = x[i]; r += y`` by the same calls: only what follows tells.
+    """
+    import dis
+
+    code, at = frame.f_code.co_code, frame.f_lasti + 2
+    while dis.opname[code[at]] in ("CACHE", "SWAP", "ROT_TWO", "ROT_THREE", "NOP", "EXTENDED_ARG"):
+        at += 2
+    return dis.opname[code[at]] in ("STORE_SUBSCR", "STORE_SLICE")
+
+
+def _divmod(self: Tensor, other: Any) -> tuple[Any, Any]:
+    return self // other, self % other
+
+
+for _op in dict.fromkeys(OPS.values()):
+    if _op.operator is not None:
+        _operator(_op)

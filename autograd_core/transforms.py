@@ -1,0 +1,251 @@
+"""From functions to functions: gradients of any order, and forward mode."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from . import backprop
+from .errors import GradientError, NotDifferentiableError
+from .forward import push_forward
+from .graph import Node, leaf, next_number, topological_order
+from .ops.shape import cast
+from .record import force_recording
+from .registry import OPS
+from .tensor import LIFT, Tensor, asarray, wrap
+from .tree import flatten
+
+__all__ = ["grad", "gradients", "jvp", "value_and_grad"]
+
+
+def gradients(
+    output: Tensor, wrt: Any, grad_output: Any = None, create_graph: bool = False
+) -> Any:
+    """Return the gradient of ``output`` with respect to ``wrt``, leaving every ``grad`` alone.
+
+    Args:
+        output: a tensor; of one element unless ``grad_output`` (same shape) weights them.
+        wrt: a tensor, or nested dicts, lists and tuples of tensors; inner ones are allowed.
+        grad_output: the gradient to start from, an array or a tensor.
+        create_graph: record the computation, so that the result can be differentiated again.
+
+    Returns:
+        Tensors in the structure of ``wrt``; zeros where ``output`` does not depend on them.
+
+    >>> x = Tensor(2.0, requires_grad=True)
+    >>> first = gradients(x**3, x, create_graph=True)
+    >>> gradients(first, x).item()
+    12.0
+    """
+    tensors, rebuild = flatten(wrt)
+    for t in tensors:
+        if type(t) is not Tensor or t._node is None:
+            raise GradientError(
+                f"gradients: wrt holds {t!r}, which no gradient reaches; give tensors made with "
+                "requires_grad=True, or computed from such"
+            )
+    if type(output) is not Tensor:
+        raise TypeError(f"gradients: the output must be a Tensor, not {type(output).__name__}")
+    found: dict[Node, Any] = {}
+    if output._node is not None:
+        seed: Any = output._seed(grad_output)
+        if create_graph:
+            tracked = type(grad_output) is Tensor and grad_output._node is not None
+            seed = grad_output if tracked else wrap(seed, None)
+        nodes = [t._node for t in tensors]
+        with force_recording():
+            found = backprop.differentiate(
+                {output._node: seed}, nodes, LIFT if create_graph else None
+            )
+    return rebuild([_result(found.get(t._node), t) for t in tensors])
+
+
+def _result(g: Any, like: Tensor) -> Tensor:
+    if type(g) is Tensor:
+        return g
+    if g is None:
+        return wrap(np.zeros(like.shape, like.dtype), None)
+    return Tensor(g)
+
+
+def value_and_grad(
+    f: Callable[..., Any], argnums: int | Sequence[int] = 0
+) -> Callable[..., tuple[Any, Any]]:
+    """Return the function that computes ``f`` and its gradient, both.
+
+    ``f`` returns one number. ``argnums`` says which positional arguments to differentiate: an
+    integer, or several for a tuple of gradients. Each may be an array, or nested dicts, lists and
+    tuples of arrays, and its gradient has the same structure. Arrays in, arrays out; tensors in,
+    tensors out; and tensors wherever the result depends on a tracked one from outside.
+
+    >>> value_and_grad(lambda x: (x * x).sum())(np.array([1.0, 2.0]))
+    (array(5.), array([2., 4.]))
+    """
+    numbers = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+
+    @functools.wraps(f)
+    def differentiated(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
+        if max(numbers, default=0) >= len(args):
+            raise TypeError(
+                f"argnums names argument {max(numbers)}, but only {len(args)} positional "
+                "arguments were given"
+            )
+        chosen = [args[i] for i in numbers]
+        leaves, rebuild = flatten(chosen)
+        tensors_in = any(type(x) is Tensor for x in leaves)
+        with force_recording():
+            variables = [_variable(x) for x in leaves]
+            structured = rebuild(variables)
+            replaced = list(args)
+            for i, part in zip(numbers, structured, strict=True):
+                replaced[i] = part
+            output = f(*replaced, **kwargs)
+            value, found, outside = _differentiate(f, output, variables)
+        results = [_handed_out(found.get(v._node), v, tensors_in or outside) for v in variables]
+        grads = rebuild(results)
+        return (
+            _value_out(value, tensors_in, outside),
+            grads[0] if isinstance(argnums, int) else tuple(grads),
+        )
+
+    return differentiated
+
+
+def grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
+    """Return the function that computes the gradient of ``f``; see `value_and_grad`.
+
+    >>> float(grad(grad(np.tanh))(0.5)) == -2 * np.tanh(0.5) * (1 - np.tanh(0.5) ** 2)
+    True
+    """
+    both = value_and_grad(f, argnums)
+
+    @functools.wraps(f)
+    def differentiated(*args: Any, **kwargs: Any) -> Any:
+        return both(*args, **kwargs)[1]
+
+    return differentiated
+
+
+def _variable(x: Any) -> Tensor:
+    """A tensor of the same value on a node of its own, so that nested gradients keep apart."""
+    t = asarray(x)
+    if t.dtype.kind != "f":
+        raise NotDifferentiableError(
+            f"a gradient was asked for with respect to a value of dtype {t.dtype}; only floating "
+            "values have one: pass 1.0 instead of 1, or x.astype(float)"
+        )
+    if t._node is None:
+        return wrap(t._value, leaf(t.shape, t.dtype, t.name))
+    node = Node(
+        OPS[cast], (t._node,), (t._node,), None, {"dtype": t.dtype}, t.shape, t.dtype,
+        next_number(),
+    )  # fmt: skip
+    return wrap(t._value, node)
+
+
+def _differentiate(
+    f: Callable[..., Any], output: Any, variables: list[Tensor]
+) -> tuple[Any, dict[Node, Any], bool]:
+    """The output, its gradient at each variable, and whether it depends on others besides."""
+    if type(output) is not Tensor or output._node is None:
+        value = output if type(output) is Tensor else asarray(output)
+        _check_scalar(f, value)
+        return value, {}, False
+    _check_scalar(f, output)
+    nodes = {v._node: v for v in variables if v._node is not None}
+    outside = _depends_on_others(output._node, set(nodes))
+    seed: Any = output._seed(None)
+    if outside:
+        found = backprop.differentiate({output._node: wrap(seed, None)}, nodes, LIFT)
+    else:
+        found = backprop.differentiate({output._node: seed}, nodes)
+    return output, found, outside
+
+
+def _check_scalar(f: Callable[..., Any], value: Tensor) -> None:
+    if value.size != 1:
+        name = getattr(f, "__name__", "the function")
+        raise GradientError(
+            f"{name} returned a value of shape {value.shape}; a gradient needs one number, so "
+            "reduce it, with .sum() for example"
+        )
+
+
+def _depends_on_others(root: Node, variables: set[Node]) -> bool:
+    """Whether a leaf other than the variables is reached, or anything behind a variable."""
+    for node in topological_order([root]):
+        if node.op is None and node not in variables:
+            return True
+    return False
+
+
+def _handed_out(g: Any, variable: Tensor, as_tensor: bool) -> Any:
+    if type(g) is Tensor:
+        return g if as_tensor or g._node is not None else g.data
+    if g is None:
+        g = np.zeros(variable.shape, variable.dtype)
+    g = np.array(g)
+    return wrap(g, None) if as_tensor else g
+
+
+def _value_out(value: Tensor, tensors_in: bool, outside: bool) -> Any:
+    if outside:
+        return value
+    return value.detach() if tensors_in else value.detach().data
+
+
+def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+    """Return ``f(*primals)`` and its derivative along ``tangents``, by forward mode.
+
+    ``primals`` and ``tangents`` are sequences of arrays, or of nested dicts, lists and tuples of
+    arrays, of the same shapes. Arrays in, arrays out; the tangent has the shape of the value.
+
+    >>> value, tangent = jvp(np.sin, (0.0,), (2.0,))
+    >>> float(tangent)
+    2.0
+    """
+    leaves, rebuild = flatten(list(primals))
+    directions, _ = flatten(list(tangents))
+    if len(leaves) != len(directions):
+        raise ValueError(
+            f"jvp: {len(leaves)} primals but {len(directions)} tangents; give one for each"
+        )
+    tensors_in = any(type(x) is Tensor for x in (*leaves, *directions))
+    with force_recording():
+        variables = [_variable(x) for x in leaves]
+        seeds = {}
+        for v, direction in zip(variables, directions, strict=True):
+            t = asarray(direction)
+            if t.shape != v.shape:
+                raise ValueError(
+                    f"jvp: a tangent of shape {t.shape} does not fit a primal of shape {v.shape}"
+                )
+            assert v._node is not None
+            seeds[v._node] = t.astype(v.dtype) if t.dtype != v.dtype else t
+        output = f(*rebuild(variables))
+        outputs, rebuild_output = flatten(output)
+        outputs = [asarray(x) for x in outputs]
+        roots = [t._node for t in outputs if t._node is not None]
+        foreign = any(t._node is not None for t in seeds.values()) or any(
+            _depends_on_others(root, set(seeds)) for root in roots
+        )
+        lift = LIFT if foreign else None
+        pushed = push_forward(roots, seeds if foreign else {n: t._value for n, t in seeds.items()}, lift)
+    derivatives = [None if t._node is None else pushed.get(t._node) for t in outputs]
+    derivatives = [
+        np.zeros(t.shape, t.dtype) if d is None else d
+        for t, d in zip(outputs, derivatives, strict=True)
+    ]
+
+    def hand_out(x: Any) -> Any:
+        t = x if type(x) is Tensor else wrap(x, None)
+        if foreign:
+            return t
+        return t.detach() if tensors_in else np.array(t._value)
+
+    return rebuild_output(list(map(hand_out, outputs))), rebuild_output(
+        list(map(hand_out, derivatives))
+    )
