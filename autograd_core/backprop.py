@@ -36,14 +36,14 @@ def backward(root: Node, seed: Any, retain_graph: bool = False) -> None:
     ``retain_graph``.
     """
     order = topological_order([root])
-    leaves = [node for node in order if node.op is None]
-    gradients = _gradients(order, {root: seed}, leaves)
+    gradients = _gradients(order, {root: seed})
     fresh = {}
-    for node in leaves:
-        g = gradients.pop(node, None)
-        fresh[node] = np.zeros(node.shape, node.dtype) if g is None else _unaliased(g)
-        del g
-    with _commit:
+    for node in order:
+        if node.op is None:
+            g = gradients.pop(node, None)
+            fresh[node] = np.zeros(node.shape, node.dtype) if g is None else _unaliased(g)
+            del g
+    with _commit, np.errstate(all="ignore"):
         # Sums first: an error in one of them leaves every gradient as it was.
         sums = [g if n.grad is None else np.asarray(n.grad + g) for n, g in fresh.items()]
         for node, g in zip(fresh, sums, strict=True):
@@ -77,7 +77,8 @@ def differentiate(
         if node in reached or any(parent in reached for parent in node.parents):
             reached.add(node)
             needed.append(node)
-    return _gradients(needed, {n: s for n, s in roots.items() if n in reached}, wanted, lift)
+    seeds = {node: seed for node, seed in roots.items() if node in reached}
+    return _gradients(needed, seeds, set(wanted), lift)
 
 
 def node_gradients(root: Node, seed: Any) -> dict[Node, Any]:
@@ -89,9 +90,19 @@ def node_gradients(root: Node, seed: Any) -> dict[Node, Any]:
 
 
 def _gradients(
-    order: list[Node], seeds: dict[Node, Any], wanted: Collection[Node], lift: Lift | None = None
+    order: list[Node],
+    seeds: dict[Node, Any],
+    wanted: Collection[Node] | None = None,
+    lift: Lift | None = None,
 ) -> dict[Node, Any]:
-    _check_usable(order)
+    stale = find_overwritten(order)
+    if stale is not None:
+        node, whose = stale
+        raise OverwrittenError(
+            f"{node.op.name} kept the value of {whose}, which was overwritten in place since: "
+            "its gradient would be wrong. Call backward() before the update, or assign a new "
+            "array, as in p.data = p.data - step."
+        )
     # Silent: what the forward pass did not warn of is no news in the backward pass.
     with np.errstate(all="ignore"):
         found = _walk(order, seeds, wanted, lift)
@@ -101,69 +112,78 @@ def _gradients(
     return found
 
 
-def _check_usable(order: list[Node]) -> None:
-    for node in order:
-        if node.operands is None:
-            raise ReleasedError(
-                f"the graph was released: backward() went through this {node.op.name} before. "
-                "Compute the value again, or call backward(retain_graph=True) the first time."
-            )
-    stale = find_overwritten(order)
-    if stale is not None:
-        node, whose = stale
-        raise OverwrittenError(
-            f"{node.op.name} kept the value of {whose}, which was overwritten in place since: "
-            "its gradient would be wrong. Call backward() before the update, or assign a new "
-            "array, as in p.data = p.data - step."
-        )
+def released(node: Node) -> ReleasedError:
+    """Build the error for a node whose operands backward has released."""
+    return ReleasedError(
+        f"the graph was released: backward() went through this {node.op.name} before. Compute "
+        "the value again, or call backward(retain_graph=True) the first time."
+    )
 
 
 def _walk(
     order: list[Node],
     seeds: dict[Node, Any],
-    wanted: Collection[Node],
+    wanted: Collection[Node] | None,
     lift: Lift | None,
     guarded: bool = False,
 ) -> dict[Node, Any]:
+    """Visit ``order`` from its end; ``wanted`` None means all leaves, and the whole graph."""
     gradients: dict[Node, Any] = dict(seeds)
     # Nodes whose gradient is a buffer made here, which nobody else can see: added to in place.
     owned: set[Node] = set()
-    wanted = set(wanted)
     found: dict[Node, Any] = {}
-    included = set(order)
+    included = None if wanted is None else set(order)
     for node in reversed(order):
         g = gradients.pop(node, None)
         if g is None:
             continue
-        if node in wanted:
-            found[node] = g
         op = node.op
+        if op is None if wanted is None else node in wanted:
+            found[node] = g
         if op is None:
             continue
         if op is PROJECTION:
             _project_back(gradients, node, g)
             continue
-        out, operands = _lifted(node, lift) if lift else (node.out, node.operands)
+        params, operands = node.params, node.operands
+        if operands is None:
+            raise released(node)
+        out = node.out
+        if lift:
+            out, operands = _lifted(node, lift)
         if out is None:
             out = node
-        for i, parent in enumerate(node.parents):
-            if parent is None or parent not in included:
+        closely = guarded and op.kind == "elementwise"
+        simple = not (params or op.variadic or closely)
+        pair = len(operands) == 2
+        if pair:
+            x, y = operands
+        i = -1
+        for parent, rule in zip(node.parents, op.rules * len(operands) if op.variadic else op.rules):
+            i += 1
+            if parent is None or (included is not None and parent not in included):
                 continue
-            if guarded and op.kind == "elementwise":
-                contribution = _pull_guarded(op, i, g, out, operands, node.params, parent, lift)
+            if closely:
+                contribution = _pull_guarded(op, i, g, out, operands, params, parent, lift)
+            elif simple:
+                # `op.pull`, written out: the call would cost as much as a small rule.
+                contribution = rule(g, out, x, y) if pair else rule(g, out, *operands)
             else:
-                contribution = op.pull(i, g, out, operands, node.params, parent)
+                contribution = op.pull(i, g, out, operands, params, parent)
             if contribution is None:
                 continue
             if type(contribution) is Scatter:
                 _scatter_into(gradients, owned, parent, contribution, lift)
-            elif parent not in gradients:
+                continue
+            if contribution.dtype is not parent.dtype or contribution.shape != parent.shape:
+                contribution = op.fit(i, contribution, parent)
+            present = gradients.get(parent)
+            if present is None:
                 gradients[parent] = contribution
             elif parent in owned:
-                gradients[parent] += contribution
+                present += contribution
             else:
-                total = gradients[parent] + contribution
-                gradients[parent] = total
+                total = gradients[parent] = present + contribution
                 if lift is None and type(total) is np.ndarray:
                     owned.add(parent)
     return found

@@ -39,7 +39,6 @@ def push_forward(
         if node.op is PROJECTION:
             used.setdefault(node.parents[0], set()).add(node.params["index"])
     tangents = dict(seeds)
-    backprop._check_usable(order)
     with np.errstate(all="ignore"):
         for node in order:
             if node in tangents or not any(p in tangents for p in node.parents):
@@ -56,7 +55,8 @@ def _push(node: Node, tangents: list[Any], used: set[int] | None, lift: Lift | N
     if op is PROJECTION:
         return tangents[0][node.params["index"]]
     out, operands = backprop._lifted(node, lift) if lift else (node.out, node.operands)
-    assert operands is not None
+    if operands is None:
+        raise backprop.released(node)
     if op.kind == "linear":
         return _apply(op, [_tangent(op, i, t, operands[i]) for i, t in enumerate(tangents)], node)
     terms = [

@@ -92,7 +92,6 @@ class Node:
         params: dict[str, Any],
         shape: Any,
         dtype: Any,
-        number: int,
     ) -> None:
         self.op = op
         self.parents = parents
@@ -101,7 +100,7 @@ class Node:
         self.params = params
         self.shape = shape
         self.dtype = dtype
-        self.number = number
+        self.number = next_number()
         self.grad: Any = None
         self.name: str | None = None
         self.derived: tuple[Any, int] | None = None
@@ -133,7 +132,7 @@ class Node:
 
 def leaf(shape: tuple[int, ...], dtype: Any, name: str | None = None) -> Node:
     """Make the node of a value that nothing in the graph computed."""
-    node = Node(None, (), (), None, {}, shape, dtype, next_number())
+    node = Node(None, (), (), None, {}, shape, dtype)
     node.name = name
     return node
 
@@ -148,7 +147,7 @@ def topological_order(roots: Iterable[Node], oldest: int = 0) -> list[Node]:
     node never needs what is older than it. Iterative, so that depth has no limit.
 
     >>> a = leaf((), float)
-    >>> b = Node(None, (a, a), (), None, {}, (), float, next_number())
+    >>> b = Node(None, (a, a), (), None, {}, (), float)
     >>> topological_order([b]) == [a, b]
     True
     """

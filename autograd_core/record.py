@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .errors import ShapeError
-from .graph import Node, StandIn, next_number
+from .graph import Node, StandIn
 from .registry import PROJECTION, Op
 
 __all__ = ["keep_values", "no_grad", "record", "recording"]
@@ -75,24 +75,22 @@ def keep_values() -> Iterator[dict[Node, Any]]:
         mode.reset(token)
 
 
-_SCALARS = (float, int, complex, np.generic)
+SCALARS = (float, int, complex, np.generic)
 
 
 def stand_in(value: Any) -> Any:
     """What to keep of an untracked operand that no rule reads."""
-    return value if isinstance(value, _SCALARS) else StandIn(value.shape, value.dtype)
+    return value if isinstance(value, SCALARS) else StandIn(value.shape, value.dtype)
 
 
 def run(op: Op, operands: Any, params: dict[str, Any]) -> Any:
     """Compute the value of ``op``; errors name it and its operands' shapes."""
     try:
-        return op.fn(list(operands), **params) if _takes_list(op) else op.fn(*operands, **params)
+        if op.variadic and op.names != ("operands",):
+            return op.fn(list(operands), **params)
+        return op.fn(*operands, **params)
     except ValueError as error:
         raise explain(op, operands, error) from None
-
-
-def _takes_list(op: Op) -> bool:
-    return op.variadic and op.names != ("operands",)
 
 
 def explain(op: Op, operands: Any, error: ValueError) -> ValueError:
@@ -110,23 +108,32 @@ def explain(op: Op, operands: Any, error: ValueError) -> ValueError:
     return ShapeError(f"{op.name} of shape {listed}: {error}")
 
 
+NO_PARAMS: dict[str, Any] = {}
+
+
 def record(
-    op: Op, operands: tuple[Any, ...], parents: tuple[Node | None, ...], params: dict[str, Any]
-) -> tuple[Any, Node | None]:
-    """Apply ``op`` to values, and make the node that remembers it if any parent is tracked."""
-    value = run(op, operands, params)
+    op: Op,
+    value: Any,
+    operands: tuple[Any, ...],
+    parents: tuple[Node | None, ...],
+    tracked: int,
+    params: dict[str, Any] = NO_PARAMS,
+) -> Node | None:
+    """Make the node that remembers how ``value`` came about; None where nothing is recorded.
+
+    Bit i of ``tracked`` is set if ``parents[i]`` is a node, for at least one i.
+    """
     now = mode.get()
     if now is False:
-        return value, None
-    tracked = [parent is not None for parent in parents]
-    if True not in tracked:
-        return value, None
+        return None
     if params:
         op.check_params(params)
-    keep_out, keep = op.kept(tracked)
+    keep_out, keep = op.kept(tracked, len(operands))
     kept = tuple(
-        x if k else parent if parent is not None else stand_in(x)
-        for x, parent, k in zip(operands, parents, keep, strict=True)
+        [
+            x if k else parent if parent is not None else stand_in(x)
+            for x, parent, k in zip(operands, parents, keep)  # noqa: B905 - strict costs here
+        ]
     )
     out = value if keep_out else None
     if isinstance(value, (tuple, list)):
@@ -134,10 +141,37 @@ def record(
         dtype: Any = tuple(v.dtype for v in value)
     else:
         shape, dtype = value.shape, value.dtype
-    node = Node(op, parents, kept, out, params, shape, dtype, next_number())
+    node = Node(op, parents, kept, out, params, shape, dtype)
     if now is not True:
         now[node] = value
-    return value, node
+    return node
+
+
+def record_one(op: Op, value: Any, x: Any, x_node: Node) -> Node | None:
+    """Do what `record` does, for the common case of one operand and no parameters."""
+    if mode.get() is not True or isinstance(value, (tuple, list)):
+        return record(op, value, (x,), (x_node,), 1)
+    keep_out, (keep_x,) = op.table[1]
+    kept = (x if keep_x else x_node,)
+    out = value if keep_out else None
+    return Node(op, (x_node,), kept, out, NO_PARAMS, value.shape, value.dtype)
+
+
+def record_pair(
+    op: Op, value: Any, x: Any, x_node: Node | None, y: Any, y_node: Node | None
+) -> Node | None:
+    """Do what `record` does, for the common case of a Python operator of two operands."""
+    now = mode.get()
+    if now is not True:
+        tracked = (x_node is not None) + 2 * (y_node is not None)
+        return record(op, value, (x, y), (x_node, y_node), tracked)
+    keep_out, (keep_x, keep_y) = op.table[(x_node is not None) + 2 * (y_node is not None)]
+    if not keep_x:
+        x = x_node if x_node is not None else stand_in(x)
+    if not keep_y:
+        y = y_node if y_node is not None else stand_in(y)
+    out = value if keep_out else None
+    return Node(op, (x_node, y_node), (x, y), out, NO_PARAMS, value.shape, value.dtype)
 
 
 def project(node: Node, index: int) -> Node:
@@ -150,5 +184,4 @@ def project(node: Node, index: int) -> Node:
         {"index": index},
         node.shape[index],
         node.dtype[index],
-        next_number(),
     )

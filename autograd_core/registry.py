@@ -37,7 +37,10 @@ __all__ = [
 
 
 class _Zero:
-    """The derivative is zero wherever it exists: floor, sign, round."""
+    """The derivative is zero wherever it exists: floor, sign, round. Called as a rule: no gradient."""
+
+    def __call__(self, *_: Any, **__: Any) -> None:
+        return None
 
     def __repr__(self) -> str:
         return "ZERO"
@@ -105,12 +108,14 @@ class Op:
         "function",
         "keeps",
         "kind",
+        "mask",
         "name",
         "names",
         "operator",
         "params",
         "rules",
         "symbol",
+        "table",
         "variadic",
     )
 
@@ -129,6 +134,8 @@ class Op:
     params: frozenset[str]
     arity: int
     keeps: list[tuple[bool, tuple[bool, ...]]]
+    mask: int
+    table: list[tuple[bool, tuple[bool, ...]]]
 
     def __repr__(self) -> str:
         return f"<Op {self.name}>"
@@ -163,21 +170,16 @@ class Op:
                     f"{known}). Leave it out, or compute on t.detach() if no gradient is needed."
                 )
 
-    def kept(self, tracked: Sequence[bool]) -> tuple[bool, tuple[bool, ...]]:
-        """Tell whether the output and each operand must be kept, given which are tracked."""
-        if self.variadic:
-            keep_out, (keep_others,) = self.keeps[0]
-            if not keep_others:
-                return keep_out, (False,) * len(tracked)
-            # The gradient of one operand of a product needs the others, not itself.
-            many = sum(tracked) > 1
-            return keep_out, tuple(many or not mine for mine in tracked)
-        out, operands = False, [False] * self.arity
-        for i in range(self.arity):
-            if tracked[i]:
-                out = out or self.keeps[i][0]
-                operands = [a or b for a, b in zip(operands, self.keeps[i][1], strict=True)]
-        return out, tuple(operands)
+    def kept(self, tracked: int, count: int) -> tuple[bool, tuple[bool, ...]]:
+        """Tell whether the output and each operand must be kept.
+
+        Bit i of ``tracked`` says whether operand i of the ``count`` is part of the graph.
+        """
+        if not self.variadic:
+            return self.table[tracked]
+        keep_out, (keep_others,) = self.keeps[0]
+        # The gradient of one operand of a product needs the others, not itself.
+        return keep_out, tuple(keep_others and tracked & ~(1 << i) != 0 for i in range(count))
 
     def pull(
         self,
@@ -194,15 +196,12 @@ class Op:
         and cast to the operand's dtype here, so that no rule need do either. Returns None for a
         zero gradient.
         """
+        rule: Any = self.rules[0 if self.variadic else i]
         if self.variadic:
-            rule: Any = self.rules[0]
             contribution = rule(g, out, i, *operands, **params)
         else:
-            rule = self.rules[i]
-            if rule is ZERO or rule is None:
-                return None
             contribution = rule(g, out, *operands, **params)
-        if type(contribution) is Scatter:
+        if contribution is None or type(contribution) is Scatter:
             return contribution
         return self.fit(i, contribution, parent)
 
@@ -264,13 +263,10 @@ def _public(op: Op) -> Callable[..., Any]:
     fn = op.fn
 
     def function(*args: Any, **kwargs: Any) -> Any:
-        for arg in args:
-            if type(arg) is _Tensor:
-                return _apply(op, args, kwargs)
-            if type(arg) in (list, tuple) and _holds_tensor(arg):
-                return _apply(op, args, kwargs)
-        for arg in kwargs.values():
-            if type(arg) is _Tensor:
+        if args and type(args[0]) is _Tensor:
+            return _apply(op, args, kwargs)
+        for arg in (*args, *kwargs.values()):
+            if type(arg) is _Tensor or (type(arg) in (list, tuple) and _holds_tensor(arg)):
                 return _apply(op, args, kwargs)
         return fn(*args, **kwargs)
 
@@ -319,6 +315,8 @@ def defop(
     op.composition = None
     op.names = _names(fn, signature, op.arity)
     op.keeps = [_keeps(rule, op.arity, variadic) for rule in rules]
+    op.mask = sum(1 << i for i, rule in enumerate(rules) if rule is not None)
+    op.table = [] if variadic else [_kept(op.keeps, tracked) for tracked in range(1 << op.arity)]
     op.params = _params(op)
     if len(op.domains) != op.arity:
         raise ValueError(f"{op.name}: {len(op.domains)} domains for {op.arity} operands")
@@ -343,7 +341,7 @@ def derived(
         op.operator = None
         op.composition = composition
         op.names = tuple(inspect.signature(composition).parameters)
-        op.keeps = []
+        op.keeps, op.table, op.mask = [], [], 0
         op.params = frozenset(op.names)
         return _enter(op)
 
@@ -389,6 +387,17 @@ def _keeps(rule: Rule, arity: int, variadic: bool) -> tuple[bool, tuple[bool, ..
     return not out.name.startswith("_"), tuple(not x.name.startswith("_") for x in operands)
 
 
+def _kept(
+    keeps: list[tuple[bool, tuple[bool, ...]]], tracked: int
+) -> tuple[bool, tuple[bool, ...]]:
+    """What the rules of the tracked operands name: the row of an op's table for that case."""
+    named = [keep for i, keep in enumerate(keeps) if tracked >> i & 1]
+    return (
+        any(out for out, _ in named),
+        tuple(any(operands[i] for _, operands in named) for i in range(len(keeps))),
+    )
+
+
 def _params(op: Op) -> frozenset[str]:
     found = None
     for rule in op.rules:
@@ -411,7 +420,7 @@ PROJECTION.domains = ()
 PROJECTION.operator = PROJECTION.composition = None
 PROJECTION.names = ("outputs", "index")
 PROJECTION.params = frozenset({"index"})
-PROJECTION.keeps = []
+PROJECTION.keeps, PROJECTION.table, PROJECTION.mask = [], [], 1
 
 T = TypeVar("T")
 

@@ -500,35 +500,65 @@ LIFT = backprop.Lift(wrap, _value_of)
 
 def apply(op: Op, args: Any, kwargs: dict[str, Any]) -> Any:
     """Call ``op`` with tensors among its arguments; the result is a tensor, or several."""
-    if op.composition is not None:
-        return _apply_derived(op, args, kwargs)
     if kwargs or op.variadic or len(args) != op.arity:
+        if op.composition is not None:
+            return _apply_derived(op, args, kwargs)
         try:
-            operands, params = op.bind(args, kwargs)
+            args, params = op.bind(args, kwargs)
         except TypeError:
-            if any(rule is not None for rule in op.rules[1:]) or op.rules[:1] != (None,):
+            if op.mask & 1 or op.arity == 1:
                 raise
-            return _plain(op, args, kwargs)
-        params = {key: _value_of(value) for key, value in params.items()}
+            return _plain(op, args, kwargs)  # np.where(condition)
+        if params:
+            params = {key: _value_of(value) for key, value in params.items()}
+    elif len(args) == 1 and type(args[0]) is Tensor:
+        x, node = args[0]._value, args[0]._node
+        try:
+            value = op.fn(x)
+        except ValueError as error:
+            raise record.explain(op, (x,), error) from None
+        if node is not None:
+            node = record.record_one(op, value, x, node) if op.mask else None
+        return _handles(value, node)
     else:
-        operands, params = args, {}
-    values, parents = [], []
-    for i, x in enumerate(operands):
+        params = record.NO_PARAMS
+    values, parents, tracked, bit = [], [], 0, 1
+    for x in args:
         if type(x) is Tensor:
             values.append(x._value)
-            rule = op.rules[0 if op.variadic else i]
-            parents.append(x._node if rule is not None else None)
+            node = x._node
+            parents.append(node)
+            if node is not None:
+                tracked |= bit
         else:
             values.append(np.asarray(x) if isinstance(x, (list, tuple)) else x)
             parents.append(None)
-    value, node = record.record(op, tuple(values), tuple(parents), params)
+        bit <<= 1
+    value = record.run(op, values, params)
+    if not op.variadic and tracked & ~op.mask:
+        parents = [node if op.mask >> i & 1 else None for i, node in enumerate(parents)]
+        tracked &= op.mask
+    node = (
+        record.record(op, value, tuple(values), tuple(parents), tracked, params)
+        if tracked
+        else None
+    )
+    return _handles(value, node)
+
+
+def _handles(value: Any, node: Node | None) -> Any:
+    """The tensor of a result, or the tensors of several."""
+    if isinstance(value, _ARRAYS):
+        return wrap(value, node)
     if isinstance(value, (tuple, list)):
         nodes = [node and record.project(node, k) for k in range(len(value))]
         outputs = [wrap(v, n) for v, n in zip(value, nodes, strict=True)]
         return value._make(outputs) if hasattr(value, "_make") else type(value)(outputs)
-    if op.rules == (None,) and not isinstance(value, (np.ndarray, np.generic)):
-        return value  # np.shape and friends
-    return wrap(value, node)
+    # A duck array; or a plain fact, from np.shape and friends.
+    return wrap(value, node) if hasattr(value, "__array_function__") else value
+
+
+_ARRAYS = (np.ndarray, np.generic)
 
 
 def _plain(op: Op, args: Any, kwargs: dict[str, Any]) -> Any:
@@ -640,20 +670,46 @@ def _operator(op: Op) -> None:
         setattr(Tensor, f"__{name}__", unary)
         return
 
+    record_pair = record.record_pair if op.mask else _record_nothing
+
     def forward(self: Tensor, other: Any) -> Any:
-        if type(other) is not Tensor and not isinstance(other, _NUMBERS):
-            other = _operand(other)
-            if other is NotImplemented:
-                return NotImplemented
-        return apply(op, (self, other), {})
+        if type(other) is Tensor:
+            y, y_node = other._value, other._node
+        else:
+            y, y_node = other, None
+            if not isinstance(other, _NUMBERS):
+                y = _operand(other)
+                if y is NotImplemented:
+                    return NotImplemented
+        x, x_node = self._value, self._node
+        try:
+            value = compute(x, y)
+        except ValueError as error:
+            raise record.explain(op, (x, y), error) from None
+        result = _new(Tensor)
+        result._value = value
+        result._node = (
+            None
+            if x_node is None and y_node is None
+            else record_pair(op, value, x, x_node, y, y_node)
+        )
+        result._name = None
+        return result
 
     setattr(Tensor, f"__{name}__", forward)
     if name in _COMPARISONS:
         return
 
     def reflected(self: Tensor, other: Any) -> Any:
-        other = _operand(other)
-        return NotImplemented if other is NotImplemented else apply(op, (other, self), {})
+        x = _operand(other)
+        if x is NotImplemented:
+            return NotImplemented
+        y, y_node = self._value, self._node
+        try:
+            value = compute(x, y)
+        except ValueError as error:
+            raise record.explain(op, (x, y), error) from None
+        return wrap(value, None if y_node is None else record_pair(op, value, x, None, y, y_node))
 
     def in_place(self: Tensor, other: Any) -> Any:
         self._check_in_place(f"x {op.symbol}= ...")
@@ -670,8 +726,12 @@ def _operator(op: Op) -> None:
     setattr(Tensor, f"__i{name}__", in_place)
 
 
+def _record_nothing(*_: Any) -> None:
+    """A comparison's result is not part of the graph."""
+
+
 _COMPARISONS = {"eq", "ne", "lt", "le", "gt", "ge"}
-_NUMBERS = (float, int, complex, np.ndarray, np.generic)
+_NUMBERS = (*record.SCALARS, np.ndarray)
 
 
 def _operand(x: Any) -> Any:
@@ -696,6 +756,8 @@ def _stored_back(frame: Any) -> bool:
 def _divmod(self: Tensor, other: Any) -> tuple[Any, Any]:
     return self // other, self % other
 
+
+Tensor.__divmod__ = _divmod  # type: ignore[attr-defined]
 
 for _op in dict.fromkeys(OPS.values()):
     if _op.operator is not None:

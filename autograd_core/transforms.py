@@ -11,7 +11,7 @@ import numpy as np
 from . import backprop
 from .errors import GradientError, NotDifferentiableError
 from .forward import push_forward
-from .graph import Node, leaf, next_number, topological_order
+from .graph import Node, leaf, topological_order
 from .ops.shape import cast
 from .record import force_recording
 from .registry import OPS
@@ -140,9 +140,8 @@ def _variable(x: Any) -> Tensor:
     if t._node is None:
         return wrap(t._value, leaf(t.shape, t.dtype, t.name))
     node = Node(
-        OPS[cast], (t._node,), (t._node,), None, {"dtype": t.dtype}, t.shape, t.dtype,
-        next_number(),
-    )  # fmt: skip
+        OPS[cast], (t._node,), (t._node,), None, {"dtype": t.dtype}, t.shape, t.dtype
+    )
     return wrap(t._value, node)
 
 
