@@ -13,6 +13,7 @@ array([0.42 , 0.071])
 from __future__ import annotations
 
 from . import linalg
+from .backprop import node_gradients
 from .errors import (
     GradientError,
     InPlaceError,
@@ -59,6 +60,7 @@ __all__ = [
     "keep_values",
     "linalg",
     "no_grad",
+    "node_gradients",
     "random_generator",
     "recording",
     "seed",

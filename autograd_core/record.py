@@ -86,7 +86,7 @@ def stand_in(value: Any) -> Any:
 def run(op: Op, operands: Any, params: dict[str, Any]) -> Any:
     """Compute the value of ``op``; errors name it and its operands' shapes."""
     try:
-        if op.variadic and op.names != ("operands",):
+        if op.variadic:
             return op.fn(list(operands), **params)
         return op.fn(*operands, **params)
     except ValueError as error:

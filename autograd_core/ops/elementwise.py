@@ -115,9 +115,8 @@ defop(np.log1p, lambda g, _out, x: g / (1.0 + x), domains=(ABOVE_MINUS_ONE,))
 
 
 def _share(x: Any, y: Any) -> Any:
-    """The weight of x in logaddexp(x, y), equal weights where they are equal, infinite or not."""
-    difference = np.where(x == y, 0.0, y - x)
-    return 1.0 / (1.0 + np.exp(difference))
+    """The weight of x in logaddexp(x, y); equal weights where both are the same infinity."""
+    return 1.0 / (1.0 + np.exp(np.where(np.isinf(x) & (x == y), 0.0, y - x)))
 
 
 defop(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import string
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -57,7 +58,7 @@ def dot(a: Any, b: Any) -> Any:
 # --- einsum -----------------------------------------------------------------------------------
 
 
-def _contract(*operands: Any, subscripts: str, optimize: Any = False) -> Any:
+def _contract(operands: Sequence[Any], subscripts: str, optimize: Any = False) -> Any:
     """``np.einsum`` with its operands in front; ``subscripts`` are explicit."""
     return np.einsum(subscripts, *operands, optimize=optimize)
 
@@ -94,7 +95,6 @@ contract = defop(
     variadic=True,
     broadcasting=True,
     name="einsum",
-    signature="operands",
 )
 
 

@@ -1,0 +1,274 @@
+"""Loops over the table: every op, drawn within its domain, against independent values."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import autograd_core as ag
+from autograd_core.registry import ZERO, Op
+from tests.autograd_core.samples import DIFFERENTIABLE, TABLE, Case, elementwise, strategy
+
+ALL = sorted(DIFFERENTIABLE)
+
+
+def outputs(value: Any) -> list[Any]:
+    """The outputs of an op, which has several where it returns a sequence of them."""
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+class Scalar:
+    """<u, f(x)> with a fixed random cotangent u for each output, as a function of the arrays."""
+
+    def __init__(self, case: Case, function: Any, seed: int = 0) -> None:
+        self.case, self.function = case, function
+        self.rng = np.random.default_rng(seed)
+        self.u = [self.rng.normal(size=np.shape(y)) for y in outputs(case.value(function, *case.arrays))]
+
+    def __call__(self, *xs: Any) -> Any:
+        ys = outputs(self.case.value(self.function, *xs))
+        return sum(ag.sum(y * u) for y, u in zip(ys, self.u, strict=True))
+
+    def directions(self) -> list[np.ndarray]:
+        return [self.rng.normal(size=x.shape) for x in self.case.arrays]
+
+
+def slope(f: Any, xs: tuple[np.ndarray, ...], v: list[np.ndarray], h: float = 1e-3) -> Any:
+    """The derivative of ``f`` along ``v``: central differences, of fourth order in ``h``."""
+
+    def at(t: float) -> Any:
+        return f(*(x + t * d for x, d in zip(xs, v, strict=True)))
+
+    return (8 * (at(h) - at(-h)) - (at(2 * h) - at(-2 * h))) / (12 * h)
+
+
+def close(a: float, b: float, scale: float = 1.0, tol: float = 1e-7) -> None:
+    assert abs(a - b) <= tol * (scale + abs(a) + abs(b)), f"{a} against {b}"
+
+
+def check_reverse(case: Case, function: Any) -> None:
+    """Order 1 and 2 of reverse mode against central differences."""
+    f = Scalar(case, function)
+    xs, v, w = case.arrays, f.directions(), f.directions()
+    everything = tuple(range(len(xs)))
+    gradient = ag.grad(f, everything)
+
+    def along(*at: Any) -> Any:
+        """<w, gradient of f>, a function of the arrays."""
+        return sum(ag.sum(g * d) for g, d in zip(gradient(*at), w, strict=True))
+
+    first = sum(np.sum(g * d) for g, d in zip(gradient(*xs), v, strict=True))
+    close(first, slope(lambda *at: float(f(*at)), xs, v))
+    second = sum(np.sum(g * d) for g, d in zip(ag.grad(along, everything)(*xs), v, strict=True))
+    close(second, slope(lambda *at: float(along(*at)), xs, v), tol=1e-6)
+
+
+def check_forward(case: Case, function: Any) -> None:
+    """Forward mode by the adjoint identity <u, Jv> = <Jᵀu, v>, in both orders of modes."""
+    f = Scalar(case, function)
+    v = f.directions()
+    everything = tuple(range(len(case.arrays)))
+    _, tangents = ag.jvp(lambda *xs: case.value(function, *xs), case.arrays, v)
+    pushed = sum(np.sum(t * u) for t, u in zip(outputs(tangents), f.u, strict=True))
+    back = ag.grad(f, everything)(*case.arrays)
+    pulled = sum(np.sum(g * d) for g, d in zip(back, v, strict=True))
+    close(pushed, pulled, tol=1e-10)
+
+
+@pytest.mark.parametrize("name", ALL)
+@given(data=st.data())
+def test_reverse_mode_agrees_with_finite_differences(name: str, data: Any) -> None:
+    check_reverse(data.draw(strategy(name)), TABLE[name].function)
+
+
+@pytest.mark.parametrize("name", ALL)
+@given(data=st.data())
+def test_forward_mode_is_the_adjoint_of_reverse_mode(name: str, data: Any) -> None:
+    check_forward(data.draw(strategy(name)), TABLE[name].function)
+
+
+@pytest.mark.parametrize("name", ALL)
+@given(data=st.data())
+def test_forward_over_reverse_agrees_with_reverse_over_reverse(name: str, data: Any) -> None:
+    case = data.draw(strategy(name))
+    f = Scalar(case, TABLE[name].function)
+    v, w = f.directions(), f.directions()
+    everything = tuple(range(len(case.arrays)))
+
+    def along(*at: Any) -> Any:
+        return sum(ag.sum(g * d) for g, d in zip(ag.grad(f, everything)(*at), w, strict=True))
+
+    _, pushed = ag.jvp(along, case.arrays, v)
+    pulled = ag.grad(along, everything)(*case.arrays)
+    close(pushed, sum(np.sum(g * d) for g, d in zip(pulled, v, strict=True)), tol=1e-9)
+
+
+@pytest.mark.parametrize("name", ALL)
+@given(data=st.data())
+def test_float32_stays_float32_and_inputs_are_left_alone(name: str, data: Any) -> None:
+    op = TABLE[name]
+    case = data.draw(strategy(name))
+    arrays = [x.astype(np.float32) for x in case.arrays]
+    before = [x.copy() for x in arrays]
+    for x in arrays:
+        x.flags.writeable = False
+    tensors = [ag.Tensor(x, requires_grad=True) for x in arrays]
+    shared = [ag.asarray(x).requires_grad_() for x in arrays]
+    for given_tensors in (tensors, shared):
+        got = outputs(case.value(op.function, *given_tensors))
+        if name.endswith("astype"):
+            continue
+        plain = outputs(case.value(op.function, *arrays))
+        for y, expected in zip(got, plain, strict=True):
+            assert y.dtype == expected.dtype == np.float32
+            # A composition takes its own way to the value, all others NumPy's.
+            rtol = 2e-6 if op.composition else 0
+            np.testing.assert_allclose(y.detach().numpy(), expected, rtol=rtol, atol=rtol)
+        ag.stack([ag.sum(y) for y in got]).sum().backward()
+        for t in given_tensors:
+            assert t.grad.dtype == np.float32
+            assert t.grad.shape == t.shape
+    for x, old in zip(arrays, before, strict=True):
+        np.testing.assert_array_equal(x, old)
+
+
+@pytest.mark.parametrize("name", ALL)
+@given(data=st.data())
+def test_method_function_and_numpy_agree(name: str, data: Any) -> None:
+    op = TABLE[name]
+    case = data.draw(strategy(name))
+    tensors = [ag.Tensor(x, requires_grad=True) for x in case.arrays]
+    via_function = outputs(case.value(op.function, *tensors))
+    ways = [via_function]
+    if not name.startswith("autograd_core"):
+        raw = outputs(case.value(op.fn, *case.arrays))
+        for t, expected in zip(via_function, raw, strict=True):
+            assert t.shape == np.shape(expected)
+            # A composition takes its own way to the value.
+            np.testing.assert_allclose(t.detach().numpy(), expected, rtol=1e-12, atol=1e-12)
+        ways.append(outputs(case.value(op.fn, *tensors)))
+    method = getattr(ag.Tensor, op.name, None)
+    if method is not None and name.startswith("numpy.") and op.name != "linalg":
+        ways.append(outputs(case.value(method, *tensors)))
+    for way in ways:
+        for t, first in zip(way, via_function, strict=True):
+            np.testing.assert_array_equal(t.detach().numpy(), first.detach().numpy())
+            assert t.op is first.op
+
+
+@pytest.mark.parametrize("name", [n for n in ALL if TABLE[n].kind == "elementwise"])
+@pytest.mark.parametrize("shape", [(), (0,), (2, 0, 3)])
+def test_elementwise_ops_take_0d_and_empty(name: str, shape: tuple[int, ...]) -> None:
+    op = TABLE[name]
+    inside = [np.full(shape, d.interior) for d in op.domains]
+    inside = [x > 0 if rule is None else x for x, rule in zip(inside, op.rules, strict=True)]
+    tensors = [
+        ag.Tensor(x, requires_grad=rule is not None) for x, rule in zip(inside, op.rules, strict=True)
+    ]
+    y = op.function(*tensors)
+    assert y.shape == shape
+    y.backward(np.ones(shape))
+    for t in tensors:
+        if t.requires_grad:
+            assert t.grad.shape == shape
+
+
+@pytest.mark.parametrize(
+    "name", [n for n, op in sorted(TABLE.items()) if any(r is ZERO for r in op.rules)]
+)
+@given(data=st.data())
+def test_zero_means_zero(name: str, data: Any) -> None:
+    op = TABLE[name]
+    x = np.random.default_rng(data.draw(st.integers(0, 99))).uniform(0.6, 4.4, (3, 2))
+    tensors = [ag.Tensor(x + i, requires_grad=True) for i in range(op.arity)]
+    y = op.function(*tensors)
+    np.testing.assert_array_equal(y.detach().numpy(), op.fn(*(t.data for t in tensors)))
+    y.sum().backward()
+    for t in tensors:
+        np.testing.assert_array_equal(t.grad, np.zeros((3, 2)))
+
+
+@pytest.mark.parametrize(
+    "name", [n for n, op in sorted(TABLE.items()) if op.rules and op.mask == 0]
+)
+def test_none_stops_the_recording(name: str) -> None:
+    op = TABLE[name]
+    x = np.array([[0.5, 1.5], [2.5, 0.25]])
+    integers = op.name.startswith(("bitwise", "left", "right", "invert"))
+    operands = [x.astype(int) if integers else x] * op.arity
+    if op.name == "searchsorted":
+        operands = [np.array([0.1, 0.7]), x]
+    tensors = [ag.Tensor(v, requires_grad=not integers) for v in operands]
+    got, expected = op.function(*tensors), op.fn(*operands)
+    for t, value in zip(outputs(got), outputs(expected), strict=True):
+        if op.name != "empty_like":
+            np.testing.assert_array_equal(t, value)
+        assert not getattr(t, "requires_grad", False)
+
+
+def planted(op: Op, i: int) -> tuple[Any, ...]:
+    """The rules of ``op`` with that of operand ``i`` wrong by 0.1 %."""
+    rule: Any = op.rules[i]
+
+    def wrong(*args: Any, **params: Any) -> Any:
+        right = rule(*args, **params)
+        return right._replace(g=1.001 * right.g) if type(right) is ag.Scatter else 1.001 * right
+
+    return (*op.rules[:i], wrong, *op.rules[i + 1 :])
+
+
+RULES = [
+    (name, i)
+    for name in ALL
+    for i, rule in enumerate(TABLE[name].rules)
+    if rule is not None and rule is not ZERO
+]
+
+
+@pytest.mark.parametrize(("name", "i"), RULES)
+def test_a_rule_wrong_by_a_thousandth_is_caught(
+    name: str, i: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    op = TABLE[name]
+    monkeypatch.setattr(op, "rules", planted(op, i))
+    caught = False
+
+    @given(data=st.data())
+    def check(data: Any) -> None:
+        nonlocal caught
+        case = data.draw(strategy(name))
+        try:
+            check_reverse(case, op.function)
+        except AssertionError:
+            caught = True
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        check()
+    assert caught, f"a wrong rule for operand {i} of {name} went unnoticed"
+
+
+def test_an_op_without_a_sample_strategy_fails() -> None:
+    def three(x: Any) -> Any:
+        return 3 * x
+
+    ag.defop(three, lambda g, _out, _x: 3 * g)
+    op = ag.OPS.pop(three)
+    TABLE["test.three"] = op
+    try:
+        with pytest.raises(KeyError, match="no sample strategy"):
+            strategy("test.three")
+    finally:
+        del TABLE["test.three"]
+
+
+def test_every_differentiable_op_has_a_sample_strategy() -> None:
+    for name in ALL:
+        strategy(name)
+
+
