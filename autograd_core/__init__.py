@@ -12,7 +12,7 @@ array([0.42 , 0.071])
 
 from __future__ import annotations
 
-from . import linalg
+from . import linalg, testing
 from .backprop import node_gradients
 from .errors import (
     GradientError,
@@ -64,6 +64,7 @@ __all__ = [
     "random_generator",
     "recording",
     "seed",
+    "testing",
     "topological_order",
     "value_and_grad",
     *namespace(),

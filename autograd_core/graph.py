@@ -10,10 +10,13 @@ import itertools
 import math
 import weakref
 from collections.abc import Callable, Iterable
+from functools import partial
 from operator import attrgetter
 from typing import Any
 
 import numpy as np
+
+from .errors import ReleasedError
 
 __all__ = ["Node", "StandIn", "leaf", "next_number", "topological_order"]
 
@@ -119,10 +122,14 @@ class Node:
     def local_derivatives(self) -> tuple[Callable[[Any], Any], ...]:
         """For each tracked operand, the function from a gradient here to the gradient there."""
         return tuple(
-            lambda g, i=i: self.op.pull_back(self, i, g)  # type: ignore[misc]
-            for i, parent in enumerate(self.parents)
-            if parent is not None
+            partial(self._pull, i) for i, parent in enumerate(self.parents) if parent is not None
         )
+
+    def _pull(self, i: int, g: Any) -> Any:
+        if self.operands is None:
+            raise ReleasedError(f"backward() released what this {self.op.name} kept; compute anew")
+        out = self if self.out is None else self.out
+        return self.op.pull(i, g, out, self.operands, self.params, self.parents[i])
 
     def __repr__(self) -> str:
         what = "leaf" if self.op is None else self.op.name

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["flatten", "tree_map"]
+__all__ = ["flatten", "named_leaves"]
 
 
 def flatten(tree: Any) -> tuple[list[Any], Callable[[list[Any]], Any]]:
@@ -16,21 +16,17 @@ def flatten(tree: Any) -> tuple[list[Any], Callable[[list[Any]], Any]]:
     {'w': 10, 'b': [20, (30,)]}
     """
     leaves: list[Any] = []
+    plan = _collect(tree, leaves)
+    return leaves, lambda values: _assemble(plan, values)
 
-    def collect(part: Any) -> Any:
-        if isinstance(part, dict):
-            return part, {key: collect(value) for key, value in part.items()}
-        if isinstance(part, (list, tuple)):
-            return part, [collect(value) for value in part]
-        leaves.append(part)
-        return len(leaves) - 1
 
-    plan = collect(tree)
-
-    def rebuild(values: list[Any]) -> Any:
-        return _assemble(plan, values)
-
-    return leaves, rebuild
+def _collect(part: Any, leaves: list[Any]) -> Any:
+    if isinstance(part, dict):
+        return part, {key: _collect(value, leaves) for key, value in part.items()}
+    if isinstance(part, (list, tuple)):
+        return part, [_collect(value, leaves) for value in part]
+    leaves.append(part)
+    return len(leaves) - 1
 
 
 def _assemble(plan: Any, values: list[Any]) -> Any:
@@ -45,7 +41,20 @@ def _assemble(plan: Any, values: list[Any]) -> Any:
     return tuple(built) if isinstance(original, tuple) else built
 
 
-def tree_map(function: Callable[[Any], Any], tree: Any) -> Any:
-    """Apply ``function`` to every leaf of ``tree``."""
-    leaves, rebuild = flatten(tree)
-    return rebuild([function(leaf) for leaf in leaves])
+def named_leaves(tree: Any, prefix: str = "") -> list[str]:
+    """Name the leaves of ``tree`` by their places, in the order of `flatten`.
+
+    >>> named_leaves([1, {"w": 2, "b": (3,)}])
+    ['0', '1.w', '1.b.0']
+    """
+    if isinstance(tree, dict):
+        parts = list(tree.items())
+    elif isinstance(tree, (list, tuple)):
+        parts = list(enumerate(tree))
+    else:
+        return [prefix]
+    return [
+        name
+        for key, part in parts
+        for name in named_leaves(part, f"{prefix}.{key}" if prefix else str(key))
+    ]

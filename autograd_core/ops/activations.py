@@ -94,12 +94,17 @@ def _log_softmax(x: Any, axis: Any = -1) -> Any:
     >>> log_softmax(np.array([0.0, 1e4]))
     array([-10000.,      0.])
     """
-    return x - _logsumexp(x, axis=axis, keepdims=True)
+    shifted = x - _peak(x, axis)
+    total = np.sum(np.exp(shifted), axis=axis, keepdims=True)
+    if np.all(total):
+        return shifted - np.log(total)
+    z, total = _weights(x, axis)  # all -inf: equal weights
+    return np.where(z == 1.0, 0.0, shifted) - np.log(total)
 
 
 log_softmax = defop(
     _log_softmax,
-    lambda g, _out, x, axis=-1: g - softmax(x, axis=axis) * np.sum(g, axis=axis, keepdims=True),
+    lambda g, out, _x, axis=-1: g - np.exp(out) * np.sum(g, axis=axis, keepdims=True),
     name="log_softmax",
 )
 

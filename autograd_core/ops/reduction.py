@@ -35,14 +35,14 @@ def _count(x: Any, axis: Any) -> int:
 
 sum_ = defop(
     np.sum,
-    lambda g, _out, x, axis=None, keepdims=False: spread(g, x, axis, keepdims),
+    lambda g, _out, _x, axis=None, keepdims=False: spread(g, _x, axis, keepdims),
     kind="linear",
     symbol="Σ",
 )
 defop(
     np.mean,
-    lambda g, _out, x, axis=None, keepdims=False: spread(
-        g * (1.0 / _count(x, axis)), x, axis, keepdims
+    lambda g, _out, _x, axis=None, keepdims=False: spread(
+        g * (1.0 / _count(_x, axis)), _x, axis, keepdims
     ),
     kind="linear",
 )
@@ -86,8 +86,8 @@ defop(np.any, None)
 defop(np.count_nonzero, None)
 defop(
     np.cumsum,
-    lambda g, _out, x, axis=None: np.reshape(
-        np.flip(np.cumsum(np.flip(g, axis=axis or 0), axis=axis or 0), axis=axis or 0), x.shape
+    lambda g, _out, _x, axis=None: np.reshape(
+        np.flip(np.cumsum(np.flip(g, axis=axis or 0), axis=axis or 0), axis=axis or 0), _x.shape
     ),
     kind="linear",
 )

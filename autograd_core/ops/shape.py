@@ -10,14 +10,14 @@ from ..registry import defop
 
 defop(
     np.reshape,
-    lambda g, _out, x, shape=None, order="C": np.reshape(g, x.shape, order=order),
+    lambda g, _out, _x, shape=None, order="C": np.reshape(g, _x.shape, order=order),
     kind="linear",
 )
-defop(np.ravel, lambda g, _out, x, order="C": np.reshape(g, x.shape, order=order), kind="linear")
+defop(np.ravel, lambda g, _out, _x, order="C": np.reshape(g, _x.shape, order=order), kind="linear")
 defop(
     np.transpose,
-    lambda g, _out, x, axes=None: np.transpose(
-        g, None if axes is None else tuple(int(a) for a in np.argsort([a % x.ndim for a in axes]))
+    lambda g, _out, _x, axes=None: np.transpose(
+        g, None if axes is None else tuple(int(a) for a in np.argsort([a % _x.ndim for a in axes]))
     ),
     kind="linear",
 )
@@ -36,8 +36,8 @@ defop(
     lambda g, _out, _x, source, destination: np.moveaxis(g, destination, source),
     kind="linear",
 )
-defop(np.expand_dims, lambda g, _out, x, axis: np.reshape(g, x.shape), kind="linear")
-defop(np.squeeze, lambda g, _out, x, axis=None: np.reshape(g, x.shape), kind="linear")
+defop(np.expand_dims, lambda g, _out, _x, axis: np.reshape(g, _x.shape), kind="linear")
+defop(np.squeeze, lambda g, _out, _x, axis=None: np.reshape(g, _x.shape), kind="linear")
 defop(np.flip, lambda g, _out, _x, axis=None: np.flip(g, axis=axis), kind="linear")
 # The engine sums the gradient back over what was broadcast.
 defop(np.broadcast_to, lambda g, _out, _x, shape: g, kind="linear", broadcasting=True)

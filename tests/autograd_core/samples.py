@@ -137,7 +137,7 @@ def remainder(draw: Draw) -> Case:
     y = numbers(draw, shapes(draw), Domain(0.0, math.inf, 1.0))
     whole = draw(st.integers(-3, 3))
     x = y * (whole + 0.5 + numbers(draw, (), Domain(-0.4, 0.4, 0.0)))
-    return Case((x, y), lambda f, *xs: f(*xs), f"{x.shape}")
+    return Case((np.asarray(x), np.asarray(y)), lambda f, *xs: f(*xs), f"{x.shape}")
 
 
 # --- reductions -------------------------------------------------------------------------------

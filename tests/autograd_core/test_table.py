@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import autograd_core as ag
+from autograd_core.graph import StandIn
 from autograd_core.registry import ZERO, Op
 from tests.autograd_core.samples import DIFFERENTIABLE, TABLE, Case, elementwise, strategy
 
@@ -209,6 +210,55 @@ def test_none_stops_the_recording(name: str) -> None:
         if op.name != "empty_like":
             np.testing.assert_array_equal(t, value)
         assert not getattr(t, "requires_grad", False)
+
+
+def same(a: Any, b: Any) -> bool:
+    """Whether two gradients, scattered or not, are equal."""
+    if type(a) is ag.Scatter:
+        return type(b) is ag.Scatter and repr(a) == repr(b)
+    return np.array_equal(a, b, equal_nan=True)
+
+
+def reads(case: Case, op: Op, seen: set[Any], read: set[Any]) -> None:
+    """Add the kept values of a call to ``seen``, and to ``read`` what its rules depend on."""
+    tensors = [ag.Tensor(x, requires_grad=True) for x in case.arrays]
+    y = outputs(case.value(op.function, *tensors))[0]
+    node = y._node if y.op is op else y._node.parents[0]
+    g = np.ones(y.shape) if y.op is op else [np.ones(s) for s in node.shape]
+    out = node if node.out is None else node.out
+    for place, value in {"out": node.out, **dict(enumerate(node.operands))}.items():
+        if not isinstance(value, (np.ndarray, np.generic)) or value.size == 0:
+            continue
+        seen.add(place)
+        without = StandIn(value.shape, value.dtype)
+        operands = tuple(without if k == place else x for k, x in enumerate(node.operands))
+        for i, parent in enumerate(node.parents):
+            if parent is None or (op.variadic and i == place):
+                continue
+            right = op.pull(i, g, out, node.operands, node.params, parent)
+            try:
+                other = op.pull(
+                    i, g, without if place == "out" else out, operands, node.params, parent
+                )
+            except Exception:  # noqa: BLE001 - whatever failed, it failed for want of the value
+                read.add(place)
+            else:
+                if not same(right, other):
+                    read.add(place)
+
+
+@pytest.mark.parametrize("name", [n for n in ALL if TABLE[n].rules])
+def test_what_is_kept_is_read(name: str) -> None:
+    """A rule that never looks at a value must name it with an underscore."""
+    seen: set[Any] = set()
+    read: set[Any] = set()
+
+    @given(data=st.data())
+    def look(data: Any) -> None:
+        reads(data.draw(strategy(name)), TABLE[name], seen, read)
+
+    look()
+    assert seen <= read, f"{name} keeps what no rule reads: {seen - read}"
 
 
 def planted(op: Op, i: int) -> tuple[Any, ...]:

@@ -1,0 +1,184 @@
+"""Compare gradients with central differences, ``∂f/∂x ≈ (f(x+ε) - f(x-ε)) / 2ε``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from ..tensor import Tensor
+from ..transforms import grad, gradients
+from ..tree import flatten, named_leaves
+
+__all__ = ["GradientCheckError", "check_gradients", "numerical_gradient"]
+
+EPSILON = 1e-5
+
+
+class GradientCheckError(AssertionError):
+    """A gradient that differs from finite differences; the message says where and by how much."""
+
+
+def numerical_gradient(
+    f: Callable[[Any], Any], x: Any, epsilon: float = EPSILON, elements: Any = None
+) -> Any:
+    """Return the gradient of a scalar function by central differences, one element at a time.
+
+    Args:
+        f: maps an array of the shape of ``x`` to one number.
+        x: the point, an array; it is left as it is, and computed with in float64.
+        epsilon: the step; the error is of the order of its square.
+        elements: flat indices of the elements to do; all others are NaN. None does all.
+
+    >>> numerical_gradient(lambda x: (x**2).sum(), np.array([1.0, 2.0])).round(6)
+    array([2., 4.])
+    """
+    x = np.array(x, dtype=float)
+    result = np.full(x.shape, np.nan)
+    for i in range(x.size) if elements is None else elements:
+        center = x.flat[i]
+        x.flat[i] = center + epsilon
+        above = float(f(x.copy()))
+        x.flat[i] = center - epsilon
+        below = float(f(x.copy()))
+        x.flat[i] = center
+        result.flat[i] = (above - below) / (2 * epsilon)
+    return result
+
+
+def check_gradients(
+    f: Callable[..., Any],
+    *args: Any,
+    wrt: Mapping[str, Tensor] | None = None,
+    order: int = 1,
+    tolerance: float = 1e-6,
+    elements: int = 100,
+    seed: int = 0,
+) -> dict[str, float]:
+    """Check the gradients of ``f`` at ``args`` against central differences.
+
+    A result that is not one number is weighted by a random cotangent, since a cotangent of ones
+    hides wrong factors.
+
+    Args:
+        f: a function of arrays that returns a number or an array.
+        args: arrays, or nested dicts, lists and tuples of arrays; computed with in float64.
+        wrt: leaves by name, in float64, that ``f`` reads besides; ``dict(model.named_parameters())``.
+            Their values are varied and put back.
+        order: 2 checks the gradient of the gradient too.
+        tolerance: how large the norm of the difference may be, over the larger norm.
+        elements: how many elements of each array are checked, drawn at random.
+        seed: of the cotangent and of the choice of elements.
+
+    Returns:
+        That ratio for each array, by name.
+
+    Raises:
+        GradientCheckError: names the array, its worst element and both numbers.
+
+    >>> errors = check_gradients(lambda x, y: np.tanh(x) * y, np.ones(3), np.arange(3.0), order=2)
+    >>> max(errors.values()) < 1e-7
+    True
+    """
+    if order not in (1, 2):
+        raise ValueError(f"check_gradients: order must be 1 or 2, not {order}")
+    leaves, rebuild = flatten([_float64(a) for a in args])
+    names = [f"argument {name}" for name in named_leaves(list(args))]
+    leaves = [np.array(x, dtype=float) for x in leaves]
+    free = dict(wrt or {})
+    for name, t in free.items():
+        if t.dtype != np.float64:
+            raise TypeError(
+                f"check_gradients: {name} has dtype {t.dtype}; finite differences need float64, "
+                "so build the model with dtype=float"
+            )
+    if not leaves and not free:
+        raise ValueError("check_gradients: nothing to vary; pass arguments, or leaves as wrt")
+    rng = np.random.default_rng(seed)
+    u = rng.normal(size=np.shape(_value(f(*rebuild(leaves)))))
+
+    def weighted(values: list[Any]) -> Any:
+        y = f(*rebuild(values))
+        return (y * u).sum() if np.shape(_value(y)) else y * float(u)
+
+    checks = [("", weighted)]
+    if order == 2:
+        directions = [rng.normal(size=np.shape(x)) for x in (*leaves, *free.values())]
+
+        def along(values: list[Any]) -> Any:
+            found = _gradients(weighted, values, list(free.values()), create_graph=True)
+            return sum((g * d).sum() for g, d in zip(found, directions, strict=True))
+
+        checks.append((", order 2", along))
+    errors = {}
+    for suffix, function in checks:
+        exact = _gradients(function, leaves, list(free.values()), create_graph=False)
+        for k, name in enumerate((*names, *free)):
+            x = leaves[k] if k < len(leaves) else free[name]
+            size = int(np.prod(x.shape))
+            chosen = np.sort(rng.permutation(size)[:elements])
+            numeric = numerical_gradient(_along_one(function, leaves, free, k), _value(x), EPSILON, chosen)
+            errors[name + suffix] = _compare(
+                name + suffix, np.asarray(exact[k]), numeric, chosen, tolerance
+            )
+    return errors
+
+
+def _float64(tree: Any) -> Any:
+    leaves, rebuild = flatten(tree)
+    return rebuild([np.array(_value(x), dtype=float) for x in leaves])
+
+
+def _value(x: Any) -> Any:
+    return x.detach().data if type(x) is Tensor else x
+
+
+def _gradients(
+    function: Callable[[list[Any]], Any], values: list[Any], free: list[Tensor], create_graph: bool
+) -> list[Any]:
+    """The gradients of a scalar function at its values and at the leaves that it reads."""
+    if not free:
+        return list(grad(function)(values))
+    tensors = [x if type(x) is Tensor else Tensor(x, requires_grad=True) for x in values]
+    output = function(tensors)
+    found = gradients(output, [*tensors, *free], create_graph=create_graph)
+    return found if create_graph else [g.detach().data for g in found]
+
+
+def _along_one(
+    function: Callable[[list[Any]], Any], leaves: list[Any], free: dict[str, Tensor], k: int
+) -> Callable[[Any], float]:
+    """``function`` of its k-th array alone."""
+
+    def of_leaf(x: Any) -> float:
+        return float(_value(function([*leaves[:k], x, *leaves[k + 1 :]])))
+
+    def of_free(x: Any) -> float:
+        t = list(free.values())[k - len(leaves)]
+        saved = t.data
+        try:
+            t.data = x
+            return float(_value(function(leaves)))
+        finally:
+            t.data = saved
+
+    return of_leaf if k < len(leaves) else of_free
+
+
+def _compare(name: str, exact: Any, numeric: Any, chosen: Any, tolerance: float) -> float:
+    a, b = exact.reshape(-1)[chosen], numeric.reshape(-1)[chosen]
+    if a.size == 0:
+        return 0.0
+    # Below this the numbers are rounding: differences of values near 1 over the step.
+    scale = max(float(np.linalg.norm(a)), float(np.linalg.norm(b)), 1e-4)
+    error = float(np.linalg.norm(a - b)) / scale
+    if not error <= tolerance:
+        worst = int(np.nanargmax(np.where(np.isnan(a - b), np.inf, np.abs(a - b))))
+        place = tuple(int(i) for i in np.unravel_index(chosen[worst], exact.shape))
+        raise GradientCheckError(
+            f"the gradient of {name} is wrong: at element {place} it is {a[worst]:.10g}, finite "
+            f"differences say {b[worst]:.10g}; the norm of the difference over the larger norm "
+            f"is {error:.3g}, above the tolerance {tolerance:.3g}"
+        )
+    return error
