@@ -12,7 +12,7 @@ array([0.42 , 0.071])
 
 from __future__ import annotations
 
-from . import linalg, testing
+from . import functions, linalg, operators, testing
 from .backprop import node_gradients
 from .errors import (
     GradientError,
@@ -22,8 +22,8 @@ from .errors import (
     ReleasedError,
     ShapeError,
 )
+from .functions import *  # noqa: F403 - the stub of functions lists them
 from .graph import Node, topological_order
-from .methods import namespace
 from .record import keep_values, no_grad, recording
 from .registry import OPS, ZERO, Domain, Op, Scatter, defop, derived
 from .settings import default_dtype, get_default_dtype, random_generator, seed
@@ -31,9 +31,6 @@ from .tensor import Tensor, asarray
 from .transforms import grad, gradients, jvp, value_and_grad
 
 __version__ = "0.1.0"
-
-#: NumPy's functions, as far as they are in the table: arrays in, arrays out; tensors in, tensors out.
-globals().update({_name: _op.function for _name, _op in namespace().items()})
 
 __all__ = [
     "OPS",
@@ -61,11 +58,12 @@ __all__ = [
     "linalg",
     "no_grad",
     "node_gradients",
+    "operators",
     "random_generator",
     "recording",
     "seed",
     "testing",
     "topological_order",
     "value_and_grad",
-    *namespace(),
+    *functions.__all__,
 ]

@@ -15,7 +15,7 @@ import numpy as np
 
 from .errors import GradientError, OverwrittenError, ReleasedError
 from .graph import Node, find_overwritten, topological_order
-from .ops.indexing import add_at, is_basic, scatter
+from .ops.indexing import add_at, scatter
 from .record import project
 from .registry import PROJECTION, REAL, Op, Scatter
 
@@ -153,13 +153,14 @@ def _walk(
             out, operands = _lifted(node, lift)
         if out is None:
             out = node
+        rules = op.rules * len(operands) if op.variadic else op.rules
         closely = guarded and op.kind == "elementwise"
         simple = not (params or op.variadic or closely)
         pair = len(operands) == 2
         if pair:
             x, y = operands
         i = -1
-        for parent, rule in zip(node.parents, op.rules * len(operands) if op.variadic else op.rules):
+        for parent, rule in zip(node.parents, rules, strict=True):
             i += 1
             if parent is None or (included is not None and parent not in included):
                 continue

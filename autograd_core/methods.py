@@ -32,9 +32,7 @@ def namespace(module: str = "numpy") -> dict[str, Op]:
 def method_ops() -> dict[str, Op]:
     """The ops that are methods: those whose first argument is the tensor itself."""
     return {
-        name: op
-        for name, op in namespace().items()
-        if not op.variadic and name not in _NOT_METHODS
+        name: op for name, op in namespace().items() if not op.variadic and name not in _NOT_METHODS
     }
 
 

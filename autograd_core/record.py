@@ -25,7 +25,7 @@ def recording() -> bool:
     return mode.get() is not False
 
 
-class no_grad(ContextDecorator):  # noqa: N801 - a function to its users, like np.errstate
+class no_grad(ContextDecorator):
     """Run code without recording it, as a context manager or as a decorator.
 
     >>> import autograd_core as ag
@@ -45,7 +45,7 @@ class no_grad(ContextDecorator):  # noqa: N801 - a function to its users, like n
         _leave()
 
 
-class force_recording:  # noqa: N801
+class force_recording:
     """Record, whatever the surroundings: a transform's own pass over a function."""
 
     def __enter__(self) -> None:

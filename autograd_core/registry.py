@@ -37,7 +37,10 @@ __all__ = [
 
 
 class _Zero:
-    """The derivative is zero wherever it exists: floor, sign, round. Called as a rule: no gradient."""
+    """The derivative is zero wherever it exists: floor, sign, round.
+
+    As a rule it gives None, no gradient.
+    """
 
     def __call__(self, *_: Any, **__: Any) -> None:
         return None
@@ -301,12 +304,12 @@ def defop(
     ``inspect`` cannot find them in every NumPy. Returns the function for users.
     """
     op = Op()
-    is_ufunc = isinstance(fn, np.ufunc)
+    by_element = isinstance(fn, np.ufunc) and fn.signature is None
     op.name = name or fn.__name__
     op.symbol = symbol or op.name
     op.fn = fn
     op.rules = rules
-    op.kind = kind or ("elementwise" if is_ufunc and fn.signature is None else "general")
+    op.kind = kind or ("elementwise" if by_element else "general")
     op.variadic = variadic
     op.arity = len(rules)
     op.broadcasting = (op.kind == "elementwise") if broadcasting is None else broadcasting

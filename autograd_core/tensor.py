@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import operator
-import sys
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
@@ -13,13 +12,13 @@ from . import backprop, record, settings
 from .errors import GradientError, InPlaceError, NotDifferentiableError
 from .graph import Node, leaf, mark_overwritten, next_number
 from .methods import TensorMethods
-from .ops.indexing import getitem, is_basic, setitem
-from .ops.shape import cast
+from .ops.indexing import _getitem, _setitem, is_basic
+from .ops.shape import _cast
 from .registry import OPS, Op, connect, undeclared
 
 __all__ = ["LIFT", "Tensor", "apply", "asarray"]
 
-GETITEM, SETITEM, CAST = OPS[getitem], OPS[setitem], OPS[cast]
+GETITEM, SETITEM, CAST = OPS[_getitem], OPS[_setitem], OPS[_cast]
 
 
 class Tensor(TensorMethods):
@@ -345,8 +344,7 @@ class Tensor(TensorMethods):
         """Make this handle stand for ``result``; whoever read it before keeps what they read."""
         if result.shape != self.shape:
             raise InPlaceError(
-                f"a result of shape {result.shape} cannot be stored in place in shape "
-                f"{self.shape}"
+                f"a result of shape {result.shape} cannot be stored in place in shape {self.shape}"
             )
         node, value = self._node, result._value
         if value.dtype != self.dtype:
@@ -479,14 +477,14 @@ def _as_value(data: Any, dtype: Any, copy: bool) -> Any:
 
 def wrap(value: Any, node: Node | None) -> Tensor:
     """Make a tensor of a value and its node, without looking at either."""
-    tensor = _new(Tensor)
+    tensor = new_tensor(Tensor)
     tensor._value = value
     tensor._node = node
     tensor._name = None
     return tensor
 
 
-_new = Tensor.__new__
+new_tensor = Tensor.__new__
 
 
 def _value_of(x: Any) -> Any:
@@ -612,7 +610,7 @@ def _into(out: Any, result: Tensor, op: Op) -> Any:
     (target,) = out
     if type(target) is Tensor:
         target._check_in_place(f"out= of {op.name}")
-        _refuse_view(target, f"out= of {op.name}")
+        refuse_view(target, f"out= of {op.name}")
         target._rebind(result)
         return target
     if result._node is not None:
@@ -624,7 +622,7 @@ def _into(out: Any, result: Tensor, op: Op) -> Any:
     return target
 
 
-def _refuse_view(t: Tensor, what: str) -> None:
+def refuse_view(t: Tensor, what: str) -> None:
     node = t._node
     if node is not None and node.op is GETITEM and is_basic(node.params["index"]):
         raise InPlaceError(
@@ -634,17 +632,17 @@ def _refuse_view(t: Tensor, what: str) -> None:
 
 
 _REDUCTIONS = {
-    np.add: np.sum,
-    np.multiply: np.prod,
-    np.maximum: np.max,
-    np.minimum: np.min,
+    np.add: OPS[np.sum],
+    np.multiply: OPS[np.prod],
+    np.maximum: OPS[np.max],
+    np.minimum: OPS[np.min],
 }
 
 
 def _ufunc_method(ufunc: Any, method: str, inputs: Any, kwargs: dict[str, Any]) -> Any:
     if method == "reduce" and ufunc in _REDUCTIONS:
         kwargs = {"axis": 0, **{k: v for k, v in kwargs.items() if v is not None or k == "axis"}}
-        return apply(OPS[_REDUCTIONS[ufunc]], inputs[:1], kwargs)
+        return apply(_REDUCTIONS[ufunc], inputs[:1], kwargs)
     if method == "accumulate" and ufunc is np.add:
         return apply(OPS[np.cumsum], inputs[:1], {"axis": 0, **kwargs})
     error = undeclared(ufunc)
@@ -652,113 +650,3 @@ def _ufunc_method(ufunc: Any, method: str, inputs: Any, kwargs: dict[str, Any]) 
 
 
 connect(Tensor, apply)
-
-# --- operators ----------------------------------------------------------------------------------
-
-
-def _operator(op: Op) -> None:
-    """Give Tensor the Python operator of ``op``, reflected and in place too."""
-    compute = op.operator
-    assert compute is not None
-    name = compute.__name__.rstrip("_")
-
-    if op.arity == 1:
-
-        def unary(self: Tensor) -> Tensor:
-            return apply(op, (self,), {})  # type: ignore[no-any-return]
-
-        setattr(Tensor, f"__{name}__", unary)
-        return
-
-    record_pair = record.record_pair if op.mask else _record_nothing
-
-    def forward(self: Tensor, other: Any) -> Any:
-        if type(other) is Tensor:
-            y, y_node = other._value, other._node
-        else:
-            y, y_node = other, None
-            if not isinstance(other, _NUMBERS):
-                y = _operand(other)
-                if y is NotImplemented:
-                    return NotImplemented
-        x, x_node = self._value, self._node
-        try:
-            value = compute(x, y)
-        except ValueError as error:
-            raise record.explain(op, (x, y), error) from None
-        result = _new(Tensor)
-        result._value = value
-        result._node = (
-            None
-            if x_node is None and y_node is None
-            else record_pair(op, value, x, x_node, y, y_node)
-        )
-        result._name = None
-        return result
-
-    setattr(Tensor, f"__{name}__", forward)
-    if name in _COMPARISONS:
-        return
-
-    def reflected(self: Tensor, other: Any) -> Any:
-        x = _operand(other)
-        if x is NotImplemented:
-            return NotImplemented
-        y, y_node = self._value, self._node
-        try:
-            value = compute(x, y)
-        except ValueError as error:
-            raise record.explain(op, (x, y), error) from None
-        return wrap(value, None if y_node is None else record_pair(op, value, x, None, y, y_node))
-
-    def in_place(self: Tensor, other: Any) -> Any:
-        self._check_in_place(f"x {op.symbol}= ...")
-        node = self._node
-        if node is not None and node.op is GETITEM and not _stored_back(sys._getframe(1)):
-            _refuse_view(self, f"x {op.symbol}= ...")
-        result = forward(self, other)
-        if result is NotImplemented:
-            return NotImplemented
-        self._rebind(result)
-        return self
-
-    setattr(Tensor, f"__r{name}__", reflected)
-    setattr(Tensor, f"__i{name}__", in_place)
-
-
-def _record_nothing(*_: Any) -> None:
-    """A comparison's result is not part of the graph."""
-
-
-_COMPARISONS = {"eq", "ne", "lt", "le", "gt", "ge"}
-_NUMBERS = (*record.SCALARS, np.ndarray)
-
-
-def _operand(x: Any) -> Any:
-    if type(x) is Tensor or isinstance(x, _NUMBERS) or hasattr(x, "__array_function__"):
-        return x
-    return np.asarray(x) if isinstance(x, (list, tuple)) else NotImplemented
-
-
-def _stored_back(frame: Any) -> bool:
-    """Whether the caller is a statement ``x[i] += y``, which stores the result back into x.
-
-    Python computes ``r = x[i]; r += y`` by the same calls: only what follows tells.
-    """
-    import dis
-
-    code, at = frame.f_code.co_code, frame.f_lasti + 2
-    while dis.opname[code[at]] in ("CACHE", "SWAP", "ROT_TWO", "ROT_THREE", "NOP", "EXTENDED_ARG"):
-        at += 2
-    return dis.opname[code[at]] in ("STORE_SUBSCR", "STORE_SLICE")
-
-
-def _divmod(self: Tensor, other: Any) -> tuple[Any, Any]:
-    return self // other, self % other
-
-
-Tensor.__divmod__ = _divmod  # type: ignore[attr-defined]
-
-for _op in dict.fromkeys(OPS.values()):
-    if _op.operator is not None:
-        _operator(_op)

@@ -21,9 +21,7 @@ from .tree import flatten
 __all__ = ["grad", "gradients", "jvp", "value_and_grad"]
 
 
-def gradients(
-    output: Tensor, wrt: Any, grad_output: Any = None, create_graph: bool = False
-) -> Any:
+def gradients(output: Tensor, wrt: Any, grad_output: Any = None, create_graph: bool = False) -> Any:
     """Return the gradient of ``output`` with respect to ``wrt``, leaving every ``grad`` alone.
 
     Args:
@@ -104,7 +102,7 @@ def value_and_grad(
                 replaced[i] = part
             output = f(*replaced, **kwargs)
             value, found, outside = _differentiate(f, output, variables)
-        results = [_handed_out(found.get(v._node), v, tensors_in or outside) for v in variables]
+        results = [_handed_out(found.get(_node_of(v)), v, tensors_in or outside) for v in variables]
         grads = rebuild(results)
         return (
             _value_out(value, tensors_in, outside),
@@ -129,6 +127,11 @@ def grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..
     return differentiated
 
 
+def _node_of(t: Tensor) -> Node:
+    assert t._node is not None
+    return t._node
+
+
 def _variable(x: Any) -> Tensor:
     """A tensor of the same value on a node of its own, so that nested gradients keep apart."""
     t = asarray(x)
@@ -139,9 +142,7 @@ def _variable(x: Any) -> Tensor:
         )
     if t._node is None:
         return wrap(t._value, leaf(t.shape, t.dtype, t.name))
-    node = Node(
-        OPS[cast], (t._node,), (t._node,), None, {"dtype": t.dtype}, t.shape, t.dtype
-    )
+    node = Node(OPS[cast], (t._node,), (t._node,), None, {"dtype": t.dtype}, t.shape, t.dtype)
     return wrap(t._value, node)
 
 
@@ -175,10 +176,8 @@ def _check_scalar(f: Callable[..., Any], value: Tensor) -> None:
 
 def _depends_on_others(root: Node, variables: set[Node]) -> bool:
     """Whether a leaf other than the variables is reached, or anything behind a variable."""
-    for node in topological_order([root]):
-        if node.op is None and node not in variables:
-            return True
-    return False
+    order = topological_order([root])
+    return any(node.op is None and node not in variables for node in order)
 
 
 def _handed_out(g: Any, variable: Tensor, as_tensor: bool) -> Any:
@@ -232,7 +231,9 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
             _depends_on_others(root, set(seeds)) for root in roots
         )
         lift = LIFT if foreign else None
-        pushed = push_forward(roots, seeds if foreign else {n: t._value for n, t in seeds.items()}, lift)
+        pushed = push_forward(
+            roots, seeds if foreign else {n: t._value for n, t in seeds.items()}, lift
+        )
     derivatives = [None if t._node is None else pushed.get(t._node) for t in outputs]
     derivatives = [
         np.zeros(t.shape, t.dtype) if d is None else d

@@ -128,7 +128,8 @@ def _axes(axis: Any, ndim: int) -> Any:
 
 logsumexp = defop(
     _logsumexp,
-    lambda g, _out, x, axis=None, keepdims=False: spread(g, x, axis, keepdims)
-    * softmax(x, axis=axis),
+    lambda g, _out, x, axis=None, keepdims=False: (
+        spread(g, x, axis, keepdims) * softmax(x, axis=axis)
+    ),
     name="logsumexp",
 )

@@ -57,9 +57,7 @@ defop(
 defop(np.negative, lambda g, _out, _x: -g, symbol="-", operator=operator.neg)
 defop(np.positive, lambda g, _out, _x: g, symbol="+", operator=operator.pos)
 defop(np.square, lambda g, _out, x: g * (2.0 * x), symbol="x²")
-defop(
-    np.reciprocal, lambda g, out, _x: -g * (out * out), symbol="1/x", domains=(NONZERO,)
-)
+defop(np.reciprocal, lambda g, out, _x: -g * (out * out), symbol="1/x", domains=(NONZERO,))
 # The smooth piece: x mod y = x - y floor(x / y).
 defop(
     np.remainder,
@@ -69,9 +67,7 @@ defop(
     domains=(REAL, NONZERO),
     operator=operator.mod,
 )
-defop(
-    np.floor_divide, ZERO, ZERO, symbol="//", domains=(REAL, NONZERO), operator=operator.floordiv
-)
+defop(np.floor_divide, ZERO, ZERO, symbol="//", domains=(REAL, NONZERO), operator=operator.floordiv)
 
 
 # --- powers ---------------------------------------------------------------------------------
@@ -91,9 +87,7 @@ def _power_y(g: Any, out: Any, x: Any, _y: Any) -> Any:
     return np.where(at_zero, 0.0, g * (out * np.log(np.where(at_zero, 1.0, x))))
 
 
-defop(
-    np.power, _power_x, _power_y, symbol="**", domains=(POSITIVE, REAL), operator=operator.pow
-)
+defop(np.power, _power_x, _power_y, symbol="**", domains=(POSITIVE, REAL), operator=operator.pow)
 defop(np.sqrt, lambda g, out, _x: g / (2.0 * out), symbol="√", domains=(POSITIVE,))
 defop(np.cbrt, lambda g, out, _x: g / (3.0 * out * out), symbol="∛", domains=(NONZERO,))
 defop(
@@ -154,9 +148,9 @@ defop(np.arctanh, lambda g, _out, x: g / (1.0 - x * x), domains=(UNIT,))
 
 # --- piecewise constant, and tests: no gradient -------------------------------------------------
 
-for _fn in (np.sign, np.floor, np.ceil, np.trunc, np.rint):
-    defop(_fn, ZERO)
-for _fn, _operator in (
+for _step in (np.sign, np.floor, np.ceil, np.trunc, np.rint):
+    defop(_step, ZERO)
+for _test, _operator in (
     (np.equal, operator.eq),
     (np.not_equal, operator.ne),
     (np.less, operator.lt),
@@ -168,10 +162,11 @@ for _fn, _operator in (
     (np.bitwise_xor, operator.xor),
     (np.left_shift, operator.lshift),
     (np.right_shift, operator.rshift),
+    (np.logical_and, None),
+    (np.logical_or, None),
+    (np.logical_xor, None),
 ):
-    defop(_fn, None, None, operator=_operator)
-for _fn in (np.logical_and, np.logical_or, np.logical_xor):
-    defop(_fn, None, None)
+    defop(_test, None, None, operator=_operator)
 defop(np.invert, None, operator=operator.invert)
-for _fn in (np.isnan, np.isinf, np.isfinite, np.signbit, np.logical_not):
-    defop(_fn, None)
+for _query in (np.isnan, np.isinf, np.isfinite, np.signbit, np.logical_not):
+    defop(_query, None)

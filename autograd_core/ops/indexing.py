@@ -36,7 +36,7 @@ getitem = defop(
 
 
 def _scatter(g: Any, index: Any, shape: tuple[int, ...]) -> Any:
-    """Zeros of ``shape`` with ``g`` added at ``index``, repeats summed: the transpose of reading."""
+    """Zeros of ``shape`` with ``g`` added at ``index``, repeats summed: reading, transposed."""
     out = np.zeros(shape, g.dtype)
     add_at(out, index, g)
     return out
@@ -50,9 +50,7 @@ def add_at(buffer: Any, index: Any, g: Any) -> None:
         np.add.at(buffer, index, g)
 
 
-scatter = defop(
-    _scatter, lambda g, _out, _x, index, shape: g[index], kind="linear", name="scatter"
-)
+scatter = defop(_scatter, lambda g, _out, _x, index, shape: g[index], kind="linear", name="scatter")
 
 
 def _setitem(x: Any, value: Any, index: Any) -> Any:
@@ -98,9 +96,11 @@ def _along(x: Any, indices: Any, axis: int) -> tuple[Any, ...]:
 
 defop(
     np.take_along_axis,
-    lambda g, _out, _x, indices, axis=-1: Scatter(_along(_x, indices, axis), g)
-    if axis is not None
-    else np.reshape(scatter(g, indices, (_x.size,)), _x.shape),
+    lambda g, _out, _x, indices, axis=-1: (
+        Scatter(_along(_x, indices, axis), g)
+        if axis is not None
+        else np.reshape(scatter(g, indices, (_x.size,)), _x.shape)
+    ),
     None,
     kind="linear",
 )

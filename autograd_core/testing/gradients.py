@@ -64,8 +64,8 @@ def check_gradients(
     Args:
         f: a function of arrays that returns a number or an array.
         args: arrays, or nested dicts, lists and tuples of arrays; computed with in float64.
-        wrt: leaves by name, in float64, that ``f`` reads besides; ``dict(model.named_parameters())``.
-            Their values are varied and put back.
+        wrt: leaves by name, in float64, that ``f`` reads besides, as in
+            ``dict(model.named_parameters())``; their values are varied and put back.
         order: 2 checks the gradient of the gradient too.
         tolerance: how large the norm of the difference may be, over the larger norm.
         elements: how many elements of each array are checked, drawn at random.
@@ -118,7 +118,9 @@ def check_gradients(
             x = leaves[k] if k < len(leaves) else free[name]
             size = int(np.prod(x.shape))
             chosen = np.sort(rng.permutation(size)[:elements])
-            numeric = numerical_gradient(_along_one(function, leaves, free, k), _value(x), EPSILON, chosen)
+            numeric = numerical_gradient(
+                _along_one(function, leaves, free, k), _value(x), EPSILON, chosen
+            )
             errors[name + suffix] = _compare(
                 name + suffix, np.asarray(exact[k]), numeric, chosen, tolerance
             )

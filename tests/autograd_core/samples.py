@@ -14,8 +14,7 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-import autograd_core as ag
-from autograd_core.registry import OPS, PROJECTION, Domain, Op, ZERO
+from autograd_core.registry import OPS, PROJECTION, ZERO, Domain, Op
 
 # Every op once; this package's own functions stand in the table twice.
 TABLE = {f"{getattr(op.fn, '__module__', None) or 'numpy'}.{op.name}": op for op in OPS.values()}
@@ -23,7 +22,9 @@ TABLE = {f"{getattr(op.fn, '__module__', None) or 'numpy'}.{op.name}": op for op
 
 def has_rule(op: Op) -> bool:
     """Whether there is a derivative to test."""
-    return op.composition is not None or any(callable(rule) and rule is not ZERO for rule in op.rules)
+    return op.composition is not None or any(
+        callable(rule) and rule is not ZERO for rule in op.rules
+    )
 
 
 DIFFERENTIABLE = {name: op for name, op in TABLE.items() if has_rule(op) and op is not PROJECTION}
@@ -58,7 +59,9 @@ def numbers(
 
 
 def shapes(draw: Draw, min_dims: int = 0, max_dims: int = 3, min_side: int = 1) -> tuple[int, ...]:
-    return draw(hnp.array_shapes(min_dims=min_dims, max_dims=max_dims, min_side=min_side, max_side=3))
+    return draw(
+        hnp.array_shapes(min_dims=min_dims, max_dims=max_dims, min_side=min_side, max_side=3)
+    )
 
 
 def elementwise(op: Op) -> st.SearchStrategy[Case]:
@@ -95,9 +98,7 @@ def axis_of(draw: Draw, ndim: int, several: bool = True) -> Any:
     single = st.integers(-ndim, ndim - 1)
     options = [st.none(), single]
     if several:
-        options.append(
-            st.lists(st.integers(0, ndim - 1), min_size=1, unique=True).map(tuple)
-        )
+        options.append(st.lists(st.integers(0, ndim - 1), min_size=1, unique=True).map(tuple))
     return draw(st.one_of(options))
 
 
@@ -327,9 +328,7 @@ def take_along_axis(draw: Draw) -> Case:
     axis = draw(st.integers(-x.ndim, x.ndim - 1))
     shape = list(x.shape)
     shape[axis] = draw(st.integers(1, 4))
-    indices = draw(
-        hnp.arrays(np.intp, tuple(shape), elements=st.integers(0, x.shape[axis] - 1))
-    )
+    indices = draw(hnp.arrays(np.intp, tuple(shape), elements=st.integers(0, x.shape[axis] - 1)))
     return one(x, indices, axis=axis)
 
 
@@ -348,8 +347,10 @@ def matmul(draw: Draw) -> Case:
     return Case((numbers(draw, x), numbers(draw, y)), lambda f, *xs: f(*xs), f"{x} @ {y}")
 
 
-_DOT = [*(pair for pair in _MATMUL if max(map(len, pair)) <= 2),
-        ((), (3,)), ((2, 3), ()), ((5, 2, 3), (3,)), ((2, 3), (4, 3, 2)), ((4, 3), (3, 2))]  # fmt: skip
+_DOT = [
+    *(pair for pair in _MATMUL if max(map(len, pair)) <= 2),
+    ((), (3,)), ((2, 3), ()), ((5, 2, 3), (3,)), ((2, 3), (4, 3, 2)), ((4, 3), (3, 2)),
+]  # fmt: skip
 
 
 @sample_for("numpy.dot")
@@ -361,7 +362,8 @@ def dot(draw: Draw) -> Case:
 _EINSUM = [
     ("ij,jk->ik", (2, 3), (3, 4)), ("ij,jk", (2, 3), (3, 4)), ("i,j->ij", (2,), (3,)),
     ("ij->ji", (2, 3)), ("ij->", (2, 3)), ("ii->i", (3, 3)), ("ii", (3, 3)), ("iij->j", (2, 2, 3)),
-    ("...ij,...jk->...ik", (5, 2, 3), (3, 4)), ("...i,i", (2, 3), (3,)), ("i,i,i->i", (3,), (3,), (3,)),
+    ("...ij,...jk->...ik", (5, 2, 3), (3, 4)), ("...i,i", (2, 3), (3,)),
+    ("i,i,i->i", (3,), (3,), (3,)),
     ("ij,k->k", (2, 3), (4,)), ("ij,ij->", (2, 3), (2, 3)), ("bij,bj->bi", (1, 2, 3), (4, 3)),
     ("iii->i", (2, 2, 2)), ("a...,...->a...", (2, 3), (3,)),
 ]  # fmt: skip
@@ -377,7 +379,9 @@ def einsum(draw: Draw) -> Case:
 
 @sample_for("autograd_core.ops.linalg.einsum")
 def contraction(draw: Draw) -> Case:
-    subscripts, *sizes = draw(st.sampled_from([e for e in _EINSUM if "->" in e[0] and "." not in e[0]]))
+    subscripts, *sizes = draw(
+        st.sampled_from([e for e in _EINSUM if "->" in e[0] and "." not in e[0]])
+    )
     arrays = tuple(numbers(draw, shape) for shape in sizes)
     # The value is computed from operands; users' calls, like the engine's, pass one sequence.
     return Case(arrays, lambda f, *xs: f(xs, subscripts=subscripts), subscripts)

@@ -130,7 +130,9 @@ class TestRefusals:
         x = tracked(np.ones((2, 3)))
         with pytest.raises(ag.GradientError, match=r"shape \(2, 3\) needs a gradient"):
             (x * 2).backward()
-        with pytest.raises(ag.GradientError, match=r"\(3,\) was given for a value of shape \(2, 3\)"):
+        with pytest.raises(
+            ag.GradientError, match=r"\(3,\) was given for a value of shape \(2, 3\)"
+        ):
             (x * 2).backward(np.ones(3))
         assert x.grad is None
 
@@ -163,7 +165,9 @@ class TestRefusals:
         f = ag.defop(double, lambda g, _out, _x: 2 * g[:1])
         x = tracked(np.ones(3))
         try:
-            with pytest.raises(ag.ShapeError, match=r"double: the rule of operand 0 .*\(1,\).*\(3,\)"):
+            with pytest.raises(
+                ag.ShapeError, match=r"double: the rule of operand 0 .*\(1,\).*\(3,\)"
+            ):
                 f(x).sum().backward()
             assert x.grad is None
         finally:

@@ -181,7 +181,9 @@ def test_repeated_singular_values() -> None:
 # --- extremes and empty -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("f", [ag.sigmoid, np.tanh, ag.relu, ag.softmax, ag.log_softmax, ag.softplus])
+@pytest.mark.parametrize(
+    "f", [ag.sigmoid, np.tanh, ag.relu, ag.softmax, ag.log_softmax, ag.softplus]
+)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_activations_are_finite_and_silent(f: Any, dtype: Any) -> None:
     x = ag.Tensor(np.array([-1e4, -1.0, 0.0, 1.0, 1e4], dtype), requires_grad=True)

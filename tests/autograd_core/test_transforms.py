@@ -183,19 +183,26 @@ class TestCheckGradients:
     def test_right_and_wrong(self) -> None:
         rng = np.random.default_rng(0)
         errors = ag.testing.check_gradients(
-            lambda p, y: np.exp(p["a"] @ y), {"a": rng.normal(size=(2, 3))}, rng.normal(size=3), order=2
+            lambda p, y: np.exp(p["a"] @ y),
+            {"a": rng.normal(size=(2, 3))},
+            rng.normal(size=3),
+            order=2,
         )
         assert set(errors) == {
             "argument 0.a", "argument 1", "argument 0.a, order 2", "argument 1, order 2"
         }  # fmt: skip
         assert max(errors.values()) < 1e-7
         with pytest.raises(ag.testing.GradientCheckError, match=r"element \(1,\) it is .* say"):
-            ag.testing.check_gradients(lambda x: x * ag.asarray(x).detach() * [0.0, 1.0], np.array([1.0, 3.0]))
+            ag.testing.check_gradients(
+                lambda x: x * ag.asarray(x).detach() * [0.0, 1.0], np.array([1.0, 3.0])
+            )
 
     def test_leaves_that_a_function_reads(self) -> None:
         w = ag.Tensor([1.0, 2.0], requires_grad=True, name="w")
         before = w.data
-        errors = ag.testing.check_gradients(lambda x: np.sin(w * x), np.ones(2), wrt={"w": w}, order=2)
+        errors = ag.testing.check_gradients(
+            lambda x: np.sin(w * x), np.ones(2), wrt={"w": w}, order=2
+        )
         assert max(errors.values()) < 1e-7
         assert "w, order 2" in errors
         assert w.data is before
