@@ -17,7 +17,7 @@ from .errors import GradientError, OverwrittenError, ReleasedError
 from .graph import Node, find_overwritten, topological_order
 from .ops.indexing import add_at, scatter
 from .record import project
-from .registry import PROJECTION, REAL, Op, Scatter
+from .registry import PROJECTION, REAL, ZERO, Op, Scatter
 
 __all__ = ["Lift", "backward", "differentiate", "node_gradients"]
 
@@ -153,31 +153,31 @@ def _walk(
             out, operands = _lifted(node, lift)
         if out is None:
             out = node
-        rules = op.rules * len(operands) if op.variadic else op.rules
         closely = guarded and op.kind == "elementwise"
-        simple = not (params or op.variadic or closely)
+        simple = not (params or closely or op.variadic)
         pair = len(operands) == 2
         if pair:
             x, y = operands
-        i = -1
-        for parent, rule in zip(node.parents, rules, strict=True):
-            i += 1
+        # What pulls back to each parent: its rule itself, or its place for `op.pull`.
+        pulls: Any = op.rules if simple else range(len(operands))
+        for parent, pull in zip(node.parents, pulls):  # noqa: B905 - strict costs here
             if parent is None or (included is not None and parent not in included):
                 continue
-            if closely:
-                contribution = _pull_guarded(op, i, g, out, operands, params, parent, lift)
-            elif simple:
+            if simple:
                 # `op.pull`, written out: the call would cost as much as a small rule.
-                contribution = rule(g, out, x, y) if pair else rule(g, out, *operands)
+                contribution = pull(g, out, x, y) if pair else pull(g, out, *operands)
+            elif closely:
+                contribution = _pull_guarded(op, pull, g, out, operands, params, parent, lift)
             else:
-                contribution = op.pull(i, g, out, operands, params, parent)
-            if contribution is None:
-                continue
-            if type(contribution) is Scatter:
-                _scatter_into(gradients, owned, parent, contribution, lift)
-                continue
+                contribution = op.pull(pull, g, out, operands, params, parent)
             if contribution.dtype is not parent.dtype or contribution.shape != parent.shape:
-                contribution = op.fit(i, contribution, parent)
+                if contribution is ZERO:
+                    continue
+                if type(contribution) is Scatter:
+                    _scatter_into(gradients, owned, parent, contribution, lift)
+                    continue
+                place = op.rules.index(pull) if simple else pull
+                contribution = op.fit(place, contribution, parent)
             present = gradients.get(parent)
             if present is None:
                 gradients[parent] = contribution
@@ -250,8 +250,8 @@ def _pull_guarded(
     that is recorded like everything else, so that higher orders are right too.
     """
     contribution = op.pull(i, g, out, operands, params, parent)
-    if contribution is None:
-        return None
+    if contribution is ZERO:
+        return ZERO
     value = lift.value if lift else _itself
     # Before the sum over broadcast axes: one element of many may be the one.
     rule: Any = op.rules[i]

@@ -160,13 +160,14 @@ def topological_order(roots: Iterable[Node], oldest: int = 0) -> list[Node]:
     """
     found = [root for root in dict.fromkeys(roots) if root.number >= oldest]
     seen = set(found)
-    stack = list(found)
+    see, stack = seen.add, list(found)
+    push, pop = stack.append, stack.pop
     while stack:
-        for parent in stack.pop().parents:
+        for parent in pop().parents:
             if parent is not None and parent not in seen and parent.number >= oldest:
-                seen.add(parent)
+                see(parent)
+                push(parent)
                 found.append(parent)
-                stack.append(parent)
     # A depth-first search finds long chains newest first: reversed, the sort is nearly linear.
     found.reverse()
     found.sort(key=_by_number)

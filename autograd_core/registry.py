@@ -39,11 +39,13 @@ __all__ = [
 class _Zero:
     """The derivative is zero wherever it exists: floor, sign, round.
 
-    As a rule it gives None, no gradient.
+    As a rule it returns itself, a gradient of no shape and no dtype.
     """
 
-    def __call__(self, *_: Any, **__: Any) -> None:
-        return None
+    dtype = shape = None
+
+    def __call__(self, *_: Any, **__: Any) -> _Zero:
+        return self
 
     def __repr__(self) -> str:
         return "ZERO"
@@ -76,6 +78,9 @@ class Scatter(NamedTuple):
 
     index: Any
     g: Any
+
+    # Those of the buffer are not known here.
+    dtype = shape = None  # type: ignore[misc]
 
 
 class Op:
@@ -196,15 +201,14 @@ class Op:
         """Map the gradient ``g`` at the output to the gradient at operand ``i``.
 
         ``parent`` has the operand's shape and dtype. The gradient is summed over broadcast axes
-        and cast to the operand's dtype here, so that no rule need do either. Returns None for a
-        zero gradient.
+        and cast to the operand's dtype here, so that no rule need do either.
         """
         rule: Any = self.rules[0 if self.variadic else i]
         if self.variadic:
             contribution = rule(g, out, i, *operands, **params)
         else:
             contribution = rule(g, out, *operands, **params)
-        if contribution is None or type(contribution) is Scatter:
+        if contribution is ZERO or type(contribution) is Scatter:
             return contribution
         return self.fit(i, contribution, parent)
 
