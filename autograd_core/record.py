@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .errors import ShapeError
-from .graph import Node, StandIn
+from .graph import Node, StandIn, next_number
 from .registry import PROJECTION, Op
 
 __all__ = ["keep_values", "no_grad", "record", "recording"]
@@ -110,6 +110,8 @@ def explain(op: Op, operands: Any, error: ValueError) -> ValueError:
 
 NO_PARAMS: dict[str, Any] = {}
 
+new_node = Node.__new__
+
 
 def record(
     op: Op,
@@ -170,8 +172,18 @@ def record_pair(
         x = x_node if x_node is not None else stand_in(x)
     if not keep_y:
         y = y_node if y_node is not None else stand_in(y)
-    out = value if keep_out else None
-    return Node(op, (x_node, y_node), (x, y), out, NO_PARAMS, value.shape, value.dtype)
+    # `Node(...)`, written out: the call would cost as much as the product of two small vectors.
+    node = new_node(Node)
+    node.op = op
+    node.parents = (x_node, y_node)
+    node.operands = (x, y)
+    node.out = value if keep_out else None
+    node.params = NO_PARAMS
+    node.shape = value.shape
+    node.dtype = value.dtype
+    node.number = next_number()
+    node.grad = node.name = node.derived = None
+    return node
 
 
 def project(node: Node, index: int) -> Node:
