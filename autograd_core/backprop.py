@@ -15,7 +15,7 @@ import numpy as np
 
 from .errors import GradientError, OverwrittenError, ReleasedError
 from .graph import Node, find_overwritten, topological_order
-from .ops.indexing import add_at, scatter
+from .ops.indexing import scatter
 from .record import project
 from .registry import PROJECTION, REAL, ZERO, Op, Scatter
 
@@ -170,14 +170,18 @@ def _walk(
                 contribution = _pull_guarded(op, pull, g, out, operands, params, parent, lift)
             else:
                 contribution = op.pull(pull, g, out, operands, params, parent)
-            if contribution.dtype is not parent.dtype or contribution.shape != parent.shape:
+            try:
+                fits = contribution.dtype is parent.dtype and contribution.shape == parent.shape
+            except AttributeError:  # no array at all: `op.fit` complains
+                fits = False
+            if not fits:
                 if contribution is ZERO:
                     continue
                 if type(contribution) is Scatter:
                     _scatter_into(gradients, owned, parent, contribution, lift)
                     continue
                 place = op.rules.index(pull) if simple else pull
-                contribution = op.fit(place, contribution, parent)
+                contribution = op.fit(place, contribution, parent, g)
             present = gradients.get(parent)
             if present is None:
                 gradients[parent] = contribution
@@ -231,7 +235,7 @@ def _scatter_into(
             buffer += present
         gradients[parent] = buffer
         owned.add(parent)
-    add_at(gradients[parent], part.index, part.g)
+    part.add_to(gradients[parent])
 
 
 def _pull_guarded(

@@ -112,8 +112,32 @@ def _term(
     if op.kind == "elementwise":
         if tangent.shape != node.shape:
             tangent = np.broadcast_to(tangent, node.shape)
-        return backprop._pull_guarded(op, i, tangent, out, operands, node.params, node, lift)
+        return _along_rule(op, i, tangent, node, out, operands, lift)
     return _transposed(op, i, tangent, node, out, operands, used, lift)
+
+
+def _along_rule(
+    op: Op,
+    i: int,
+    tangent: Any,
+    node: Node,
+    out: Any,
+    operands: tuple[Any, ...],
+    lift: Lift | None,
+) -> Any:
+    """Apply the rule of an elementwise op to a tangent: it multiplies by the local derivative.
+
+    A zero stays zero, as in reverse mode: a zero tangent at a singular point, and an infinite
+    tangent, which comes from one, where the derivative is zero.
+    """
+    params = node.params
+    moved = backprop._pull_guarded(op, i, tangent, out, operands, params, node, lift)
+    lost = np.isnan(lift.value(moved) if lift else moved)
+    if np.any(lost):
+        ones = np.ones(node.shape, node.dtype)
+        slope = op.pull(i, ones, out, operands, params, node)
+        moved = np.where(lost & ((lift.value(slope) if lift else slope) == 0), 0.0, moved)
+    return moved
 
 
 def _transposed(

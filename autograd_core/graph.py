@@ -129,7 +129,7 @@ class Node:
         if self.operands is None:
             raise ReleasedError(f"backward() released what this {self.op.name} kept; compute anew")
         out = self if self.out is None else self.out
-        return self.op.pull(i, g, out, self.operands, self.params, self.parents[i])
+        return self.op.pull_array(i, g, out, self.operands, self.params, self.parents[i])
 
     def __repr__(self) -> str:
         what = "leaf" if self.op is None else self.op.name
@@ -204,7 +204,8 @@ def find_overwritten(order: Iterable[Node]) -> tuple[Node, str] | None:
             if not isinstance(value, np.ndarray) or id(_owner(value)) not in _overwritten:
                 continue
             low, high = np.lib.array_utils.byte_bounds(value)
-            for (start, end), (when, whose) in _overwritten[id(_owner(value))][1].items():
+            spans = list(_overwritten[id(_owner(value))][1].items())  # other threads may add
+            for (start, end), (when, whose) in spans:
                 if node.number < when and low < end and start < high:
                     return node, whose
     return None

@@ -10,7 +10,7 @@ import numpy as np
 
 from . import record
 from .registry import OPS, Op
-from .tensor import GETITEM, Tensor, apply, new_tensor, refuse_view, wrap
+from .tensor import Tensor, apply, asarray, is_view, new_tensor, refuse_subclass, refuse_view, wrap
 
 
 def _operator(op: Op) -> None:
@@ -34,7 +34,7 @@ def _operator(op: Op) -> None:
             y, y_node = other._value, other._node
         else:
             y, y_node = other, None
-            if not isinstance(other, _NUMBERS):
+            if type(other) is not np.ndarray and not isinstance(other, record.SCALARS):
                 y = _operand(other)
                 if y is NotImplemented:
                     return NotImplemented
@@ -70,8 +70,9 @@ def _operator(op: Op) -> None:
 
     def in_place(self: Tensor, other: Any) -> Any:
         self._check_in_place(f"x {op.symbol}= ...")
-        node = self._node
-        if node is not None and node.op is GETITEM and not _stored_back(sys._getframe(1)):
+        if is_view(self) and not (
+            sys.getrefcount(self) <= _BORROWED and _stored_back(sys._getframe(1))
+        ):
             refuse_view(self, f"x {op.symbol}= ...")
         result = forward(self, other)
         if result is NotImplemented:
@@ -88,11 +89,14 @@ def _record_nothing(*_: Any) -> None:
 
 
 _COMPARISONS = {"eq", "ne", "lt", "le", "gt", "ge"}
-_NUMBERS = (*record.SCALARS, np.ndarray)
+# What holds a tensor that only the running statement knows: its caller, `self`, and the question.
+_BORROWED = 3
 
 
 def _operand(x: Any) -> Any:
-    if type(x) is Tensor or isinstance(x, _NUMBERS) or hasattr(x, "__array_function__"):
+    if isinstance(x, record.SCALARS) or hasattr(x, "__array_function__"):
+        if isinstance(x, np.ndarray):
+            refuse_subclass(x)
         return x
     return np.asarray(x) if isinstance(x, (list, tuple)) else NotImplemented
 
@@ -112,6 +116,7 @@ def _divmod(self: Tensor, other: Any) -> tuple[Any, Any]:
     return self // other, self % other
 
 
+setattr(Tensor, "__rdivmod__", lambda self, other: _divmod(asarray(other), self))  # noqa: B010
 setattr(Tensor, "__divmod__", _divmod)  # noqa: B010 - mypy knows it from the stub
 
 for _op in dict.fromkeys(OPS.values()):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import inspect
+from collections.abc import Callable, Iterator
 from contextlib import ContextDecorator, contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -14,6 +15,8 @@ from .graph import Node, StandIn, next_number
 from .registry import PROJECTION, Op
 
 __all__ = ["keep_values", "no_grad", "record", "recording"]
+
+_F = TypeVar("_F", bound=Callable[..., Any])
 
 #: Whether ops are recorded: True, False, or a dict that also takes every value (`keep_values`).
 #: Local to the context: a new thread starts recording.
@@ -35,6 +38,12 @@ class no_grad(ContextDecorator):
     >>> y.requires_grad
     False
     """
+
+    def __call__(self, func: _F) -> _F:
+        """Decorate a function; a generator would leave the block before it runs."""
+        if inspect.isgeneratorfunction(func):
+            raise TypeError("no_grad cannot decorate a generator; open the block inside it")
+        return super().__call__(func)
 
     def __enter__(self) -> None:
         # A decorator's instance is shared by nested and concurrent calls: its tokens are a stack
@@ -100,12 +109,20 @@ def explain(op: Op, operands: Any, error: ValueError) -> ValueError:
     if isinstance(error, np.linalg.LinAlgError):
         error.add_note(f"in {op.name} of shape {listed}")
         return error
-    if op.broadcasting and len(shapes) > 1 and op.kind == "elementwise":
+    if op.kind == "elementwise" and not _broadcast(shapes):
         return ShapeError(
             f"{op.name}: shapes {listed} do not broadcast: counted from the right, axes must be "
             "equal or 1. Reshape one of them, with x[:, None] for example."
         )
     return ShapeError(f"{op.name} of shape {listed}: {error}")
+
+
+def _broadcast(shapes: list[tuple[int, ...]]) -> bool:
+    try:
+        np.broadcast_shapes(*shapes)
+    except ValueError:
+        return False
+    return True
 
 
 NO_PARAMS: dict[str, Any] = {}
@@ -128,8 +145,6 @@ def record(
     now = mode.get()
     if now is False:
         return None
-    if params:
-        op.check_params(params)
     keep_out, keep = op.kept(tracked, len(operands))
     kept = tuple(
         [

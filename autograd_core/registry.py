@@ -73,6 +73,18 @@ class Domain(NamedTuple):
 REAL = Domain(-np.inf, np.inf, 0.5)
 
 
+def is_basic(index: Any) -> bool:
+    """Whether NumPy answers ``x[index]`` with a view: integers, slices, ``...`` and None."""
+    parts = index if isinstance(index, tuple) else (index,)
+    return all(
+        part is None
+        or part is Ellipsis
+        or isinstance(part, slice)
+        or (isinstance(part, int | np.integer) and not isinstance(part, bool))
+        for part in parts
+    )
+
+
 class Scatter(NamedTuple):
     """A gradient that is zero but at ``index``: added into a buffer that the engine owns."""
 
@@ -81,6 +93,19 @@ class Scatter(NamedTuple):
 
     # Those of the buffer are not known here.
     dtype = shape = None  # type: ignore[misc]
+
+    def add_to(self, buffer: Any) -> None:
+        """Add the gradient to ``buffer``, an element that the index names twice twice."""
+        if is_basic(self.index):
+            buffer[self.index] += self.g
+        else:
+            np.add.at(buffer, self.index, self.g)
+
+    def dense(self, shape: tuple[int, ...], dtype: Any) -> Any:
+        """The gradient as a whole array."""
+        buffer = np.zeros(shape, dtype)
+        self.add_to(buffer)
+        return buffer
 
 
 class Op:
@@ -210,10 +235,30 @@ class Op:
             contribution = rule(g, out, *operands, **params)
         if contribution is ZERO or type(contribution) is Scatter:
             return contribution
-        return self.fit(i, contribution, parent)
+        return self.fit(i, contribution, parent, g)
 
-    def fit(self, i: int, contribution: Any, parent: Any) -> Any:
-        """Bring what a rule returned to its operand's shape and dtype."""
+    def pull_array(
+        self, i: int, g: Any, out: Any, operands: tuple[Any, ...], params: Any, parent: Any
+    ) -> Any:
+        """Do what `pull` does, with an array as the result whatever the op."""
+        if self is PROJECTION:
+            return [g if k == params["index"] else None for k in range(len(parent.shape))]
+        contribution = self.pull(i, g, out, operands, params, parent)
+        if contribution is ZERO:
+            return np.zeros(parent.shape, parent.dtype)
+        if type(contribution) is Scatter:
+            return contribution.dense(parent.shape, parent.dtype)
+        return contribution
+
+    def fit(self, i: int, contribution: Any, parent: Any, g: Any) -> Any:
+        """Bring what a rule returned for ``g`` to its operand's shape and dtype."""
+        if not hasattr(contribution, "dtype"):
+            raise NotDifferentiableError(
+                f"{self.name}: the rule of operand {i} returned {contribution!r}, which is no "
+                "array; it must return the gradient"
+            )
+        if self.kind == "elementwise" and contribution.shape != g.shape:
+            raise self.wrong_shape(i, contribution.shape, g.shape)
         if contribution.shape != parent.shape:
             if not self.broadcasting:
                 raise self.wrong_shape(i, contribution.shape, parent.shape)
@@ -221,14 +266,19 @@ class Op:
             if contribution.shape != parent.shape:
                 raise self.wrong_shape(i, contribution.shape, parent.shape)
         if contribution.dtype != parent.dtype:
+            if contribution.dtype.kind == "c":
+                raise NotDifferentiableError(
+                    f"{self.name}: gradients of complex values are not supported; compute with "
+                    "real and imaginary parts as tensors of their own"
+                )
             contribution = contribution.astype(parent.dtype)
         return contribution
 
     def wrong_shape(self, i: int, got: tuple[int, ...], expected: tuple[int, ...]) -> ShapeError:
         """Build the error for a rule that returned a gradient of the wrong shape."""
         return ShapeError(
-            f"{self.name}: the rule of operand {i} returned a gradient of shape {got} for an "
-            f"operand of shape {expected}; correct the rule"
+            f"{self.name}: the rule of operand {i} returned a gradient of shape {got} where one of "
+            f"shape {expected} is due; correct the rule"
         )
 
 
@@ -268,6 +318,8 @@ def connect(tensor_type: type, apply: Callable[..., Any]) -> None:
 
 def _public(op: Op) -> Callable[..., Any]:
     fn = op.fn
+    # NumPy's functions take lists and numbers; this package's own are written for arrays.
+    own = not op.variadic and (getattr(fn, "__module__", None) or "").startswith(__package__)
 
     def function(*args: Any, **kwargs: Any) -> Any:
         if args and type(args[0]) is _Tensor:
@@ -275,11 +327,19 @@ def _public(op: Op) -> Callable[..., Any]:
         for arg in (*args, *kwargs.values()):
             if type(arg) is _Tensor or (type(arg) in (list, tuple) and _holds_tensor(arg)):
                 return _apply(op, args, kwargs)
+        if own:
+            args = tuple(
+                np.asarray(x) if i < op.arity and isinstance(x, _PLAIN) else x
+                for i, x in enumerate(args)
+            )
         return fn(*args, **kwargs)
 
     functools.update_wrapper(function, fn)
     function.__name__ = function.__qualname__ = op.name
     return function
+
+
+_PLAIN = (list, tuple, float, int)
 
 
 def _holds_tensor(values: Sequence[Any]) -> bool:
@@ -360,7 +420,7 @@ def _enter(op: Op) -> Callable[..., Any]:
         raise ValueError(f"{op.name} is declared already")
     op.function = _public(op)
     OPS[op.fn] = op
-    if op.fn.__module__.startswith(__package__):
+    if (getattr(op.fn, "__module__", None) or "").startswith(__package__):
         # Rules call this package's own functions by their public form, which is what they find.
         OPS[op.function] = op
     return op.function
@@ -371,7 +431,10 @@ def _names(fn: Any, signature: str | None, arity: int) -> tuple[str, ...]:
         return tuple(signature.replace(",", " ").split())
     if isinstance(fn, np.ufunc):
         return ("x", "y", "z", "w")[: fn.nin]
-    return tuple(inspect.signature(fn).parameters)
+    try:
+        return tuple(inspect.signature(fn).parameters)
+    except ValueError:  # older NumPy has functions in C without one
+        return tuple(f"argument {i}" for i in range(arity))
 
 
 _Parameters = list[inspect.Parameter]

@@ -12,9 +12,9 @@ from . import backprop, record, settings
 from .errors import GradientError, InPlaceError, NotDifferentiableError
 from .graph import Node, leaf, mark_overwritten, next_number
 from .methods import TensorMethods
-from .ops.indexing import _getitem, _setitem, is_basic
+from .ops.indexing import _getitem, _setitem
 from .ops.shape import _cast
-from .registry import OPS, Op, connect, undeclared
+from .registry import OPS, PROJECTION, Op, connect, is_basic, undeclared
 
 __all__ = ["LIFT", "Tensor", "apply", "asarray"]
 
@@ -40,11 +40,15 @@ class Tensor(TensorMethods):
     array([2., 4.])
     """
 
-    __slots__ = ("__weakref__", "_name", "_node", "_value")
+    # The last two are set on few tensors only: the node of a leaf that stopped requiring a
+    # gradient, and whether an untracked value is a view of another tensor's.
+    __slots__ = ("__weakref__", "_name", "_node", "_resting", "_value", "_view")
 
     _value: Any
     _node: Node | None
     _name: str | None
+    _resting: Node
+    _view: bool
 
     def __init__(
         self,
@@ -53,6 +57,11 @@ class Tensor(TensorMethods):
         dtype: Any = None,
         name: str | None = None,
     ) -> None:
+        if type(data) is Tensor and data._node is not None:
+            raise NotDifferentiableError(
+                f"Tensor({data._describe()}) would cut it from the graph unseen: use t.clone() for "
+                "a copy through which gradients flow, t.detach() for one through which none do"
+            )
         value = _as_value(data, dtype, copy=True)
         self._value = value
         self._node = None
@@ -76,9 +85,14 @@ class Tensor(TensorMethods):
 
     @data.setter
     def data(self, new: Any) -> None:
-        if new is self._value:
+        old = self._value
+        if (
+            isinstance(old, np.ndarray)
+            and isinstance(new, np.ndarray)
+            and (new is old or np.may_share_memory(new, old))
+        ):
             # `t.data -= step` wrote into the published array before it came here.
-            mark_overwritten(new, self._describe())
+            mark_overwritten(old, self._describe())
         node = self._node
         if node is not None and node.op is not None:
             raise InPlaceError(
@@ -112,7 +126,9 @@ class Tensor(TensorMethods):
         if node is None or node.op is not None:
             raise GradientError(f"{self._describe()} is no leaf that requires a gradient")
         if new is not None:
-            new = np.asarray(new.detach() if type(new) is Tensor else new, dtype=node.dtype)
+            new = np.asarray(new.detach() if type(new) is Tensor else new)
+            _refuse_complex(new)
+            new = new.astype(node.dtype, copy=False)
             if new.shape != node.shape:
                 raise ValueError(
                     f"{self._describe()}: a gradient of shape {new.shape} does not fit its shape "
@@ -206,15 +222,19 @@ class Tensor(TensorMethods):
                 "graph"
             )
         if flag and node is None:
+            node = getattr(self, "_resting", None)
             value = self._value
+            if node is not None and (node.shape, node.dtype) == (value.shape, value.dtype):
+                self._node = node  # graphs that were recorded before know this one
+                return self
             if value.dtype.kind != "f":
                 raise NotDifferentiableError(
                     f"a Tensor of dtype {value.dtype} cannot require a gradient: only floating "
                     "values have one. Pass dtype=float, or leave requires_grad out."
                 )
             self._node = leaf(value.shape, value.dtype, self._name)
-        elif not flag:
-            self._node = None
+        elif not flag and node is not None:
+            self._resting, self._node = node, None
         return self
 
     @property
@@ -273,6 +293,7 @@ class Tensor(TensorMethods):
             return value.dtype.type(1.0) if value.ndim == 0 else np.ones_like(value)
         grad = grad._value if type(grad) is Tensor else np.asarray(grad)
         backprop.check_seed(value.shape, grad)
+        _refuse_complex(grad)
         return grad.astype(value.dtype, copy=False)[()]
 
     def zero_grad(self) -> None:
@@ -293,10 +314,9 @@ class Tensor(TensorMethods):
         op = OPS.get(ufunc)
         if op is None:
             raise undeclared(ufunc)
-        out = kwargs.pop("out", None)
-        if out is None:
-            return apply(op, inputs, kwargs)
-        return _into(out, apply(op, inputs, kwargs), op)
+        if "out" in kwargs:
+            (kwargs["out"],) = kwargs["out"]
+        return apply(op, inputs, kwargs)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         op = OPS.get(func)
@@ -321,12 +341,19 @@ class Tensor(TensorMethods):
 
     def __setitem__(self, index: Any, value: Any) -> None:
         index = _frozen(index)
-        if self._node is None and (type(value) is not Tensor or value._node is None):
-            new = self._value.copy()
+        refuse_view(self, f"x[{_show(index)}] = ...")
+        tracked = type(value) is Tensor and value._node is not None
+        if self._node is None and not tracked:
+            new = np.array(self._value)
             new[index] = value._value if type(value) is Tensor else value
             self._value = new
             return
         self._check_in_place(f"x[{_show(index)}] = ...")
+        if tracked and self.dtype.kind != "f":
+            raise InPlaceError(
+                f"a value that requires a gradient cannot be stored in a tensor of dtype "
+                f"{self.dtype}; make that one with dtype=float"
+            )
         if type(value) is not Tensor:
             value = np.asarray(value, dtype=self.dtype)
         self._rebind(apply(SETITEM, (self, value), {"index": index}))
@@ -347,8 +374,13 @@ class Tensor(TensorMethods):
                 f"a result of shape {result.shape} cannot be stored in place in shape {self.shape}"
             )
         node, value = self._node, result._value
+        if node is not None and node.op is not None and not record.recording():
+            raise InPlaceError(
+                f"a change in place of {self._describe()} under no_grad() would cut it from the "
+                "graph unseen; change t.detach(), or leave no_grad() away"
+            )
         if value.dtype != self.dtype:
-            if value.dtype.kind not in "biuf"[: "biuf".index(self.dtype.kind) + 1]:
+            if not np.can_cast(value.dtype, self.dtype, "same_kind"):
                 raise InPlaceError(
                     f"a result of dtype {value.dtype} cannot be stored in place in {self.dtype}"
                 )
@@ -461,6 +493,7 @@ def _as_value(data: Any, dtype: Any, copy: bool) -> Any:
     if hasattr(data, "__array_function__") and not isinstance(data, np.generic):
         if dtype is not None and data.dtype != dtype:
             return data.astype(dtype)
+        refuse_subclass(data)
         value = data.copy() if copy else data
     else:
         if dtype is None and not hasattr(data, "dtype"):
@@ -499,6 +532,8 @@ LIFT = backprop.Lift(wrap, _value_of)
 def apply(op: Op, args: Any, kwargs: dict[str, Any]) -> Any:
     """Call ``op`` with tensors among its arguments; the result is a tensor, or several."""
     if kwargs or op.variadic or len(args) != op.arity:
+        if "out" in kwargs:
+            return _apply_into(op, args, dict(kwargs))
         if op.composition is not None:
             return _apply_derived(op, args, kwargs)
         try:
@@ -517,7 +552,7 @@ def apply(op: Op, args: Any, kwargs: dict[str, Any]) -> Any:
             raise record.explain(op, (x,), error) from None
         if node is not None:
             node = record.record_one(op, value, x, node) if op.mask else None
-        return _handles(value, node)
+        return _handles(op, value, node)
     else:
         params = record.NO_PARAMS
     values, parents, tracked, bit = [], [], 0, 1
@@ -529,25 +564,87 @@ def apply(op: Op, args: Any, kwargs: dict[str, Any]) -> Any:
             if node is not None:
                 tracked |= bit
         else:
-            values.append(np.asarray(x) if isinstance(x, (list, tuple)) else x)
+            values.append(x if isinstance(x, _NUMBERS) else _array(x))
             parents.append(None)
         bit <<= 1
-    value = record.run(op, values, params)
     if not op.variadic and tracked & ~op.mask:
         parents = [node if op.mask >> i & 1 else None for i, node in enumerate(parents)]
         tracked &= op.mask
+    if tracked and params and record.recording():
+        op.check_params(params)
+    value = record.run(op, values, params)
     node = (
         record.record(op, value, tuple(values), tuple(parents), tracked, params)
         if tracked
         else None
     )
-    return _handles(value, node)
+    return _handles(op, value, node)
 
 
-def _handles(value: Any, node: Node | None) -> Any:
+_NUMBERS = (*record.SCALARS, type(None))
+
+
+def _array(x: Any) -> Any:
+    """An operand that is no tensor and no number, as an array."""
+    if type(x) is np.ndarray:
+        return x
+    if isinstance(x, (list, tuple)):
+        return np.asarray(x)
+    refuse_subclass(x)
+    return x
+
+
+def refuse_subclass(x: Any) -> None:
+    if isinstance(x, (np.ma.MaskedArray, np.matrix)):
+        raise TypeError(
+            f"{type(x).__name__} computes by rules of its own, which the derivatives do not know; "
+            "pass x.filled(...) or np.asarray(x)"
+        )
+
+
+def _refuse_complex(g: Any) -> None:
+    if g.dtype.kind == "c":
+        raise NotDifferentiableError(
+            "a complex gradient was given for a real value; only real ones are supported"
+        )
+
+
+def _apply_into(op: Op, args: Any, kwargs: dict[str, Any]) -> Any:
+    """Apply ``op`` and store the result where ``out=`` says."""
+    target = kwargs.pop("out")
+    if target is None:
+        return apply(op, args, kwargs)
+    what = f"out= of {op.name}"
+    operands = [x for x in _flat((*args, *kwargs.values())) if type(x) is Tensor]
+    tracked = record.recording() and any(x._node is not None for x in operands)
+    if type(target) is not Tensor and tracked and op.rules != (None,) * op.arity:
+        raise InPlaceError(
+            f"{what}: an array cannot take the result of a tensor that requires a gradient, which "
+            "would cut it from the graph unseen. Leave out= away, or pass a Tensor."
+        )
+    if type(target) is Tensor:
+        target._check_in_place(what)
+        refuse_view(target, what)
+    if kwargs.get("where", True) is not True and not tracked:
+        # Elements that `where` leaves out keep what the target held.
+        kwargs["out"] = np.array(_value_of(target))
+        result = _plain(op, args, kwargs)
+    else:
+        result = apply(op, args, kwargs)
+    if type(target) is Tensor:
+        target._rebind(result)
+    else:
+        np.copyto(target, result._value, casting="same_kind")
+    return target
+
+
+def _handles(op: Op, value: Any, node: Node | None) -> Any:
     """The tensor of a result, or the tensors of several."""
     if isinstance(value, _ARRAYS):
-        return wrap(value, node)
+        tensor = wrap(value, node)
+        if node is None and op in VIEWS and value.base is not None:
+            tensor._view = True
+        return tensor
     if isinstance(value, (tuple, list)):
         nodes = [node and record.project(node, k) for k in range(len(value))]
         outputs = [wrap(v, n) for v, n in zip(value, nodes, strict=True)]
@@ -598,36 +695,45 @@ def _frozen(index: Any) -> Any:
         return tuple(map(_frozen, index))
     if type(index) is Tensor:
         index = index._value
-    return np.array(index) if isinstance(index, (np.ndarray, list)) else index
+    if isinstance(index, list):
+        return np.array(index, dtype=None if index else int)
+    return index.copy() if isinstance(index, np.ndarray) else index
 
 
 def _show(index: Any) -> str:
     return "..." if isinstance(index, np.ndarray) else str(index)
 
 
-def _into(out: Any, result: Tensor, op: Op) -> Any:
-    """Store a result where ``out=`` says."""
-    (target,) = out
-    if type(target) is Tensor:
-        target._check_in_place(f"out= of {op.name}")
-        refuse_view(target, f"out= of {op.name}")
-        target._rebind(result)
-        return target
-    if result._node is not None:
-        raise InPlaceError(
-            f"{op.name}: an array as out= of a tensor that requires a gradient would cut it from "
-            "the graph unseen. Leave out= away, or pass a Tensor."
-        )
-    target[...] = result._value
-    return target
+# Ops whose result can be a view, in NumPy, so that there a change of one is a change of both.
+VIEWS = {
+    OPS[fn]
+    for fn in (
+        _getitem, np.reshape, np.ravel, np.transpose, np.matrix_transpose, np.swapaxes, np.moveaxis,
+        np.expand_dims, np.squeeze, np.flip, np.broadcast_to, np.split, np.array_split,
+    )
+}  # fmt: skip
+
+
+def is_view(t: Tensor) -> bool:
+    """Whether in NumPy a change of ``t`` in place would be seen by the tensor it was read from."""
+    node = t._node
+    if node is None:
+        return getattr(t, "_view", False)
+    op = node.op
+    if op is PROJECTION and node.parents[0] is not None:
+        op = node.parents[0].op
+    if op is GETITEM:
+        return is_basic(node.params["index"])
+    return op in VIEWS and getattr(t._value, "base", None) is not None
 
 
 def refuse_view(t: Tensor, what: str) -> None:
-    node = t._node
-    if node is not None and node.op is GETITEM and is_basic(node.params["index"]):
+    """Refuse to change a view, a change that would be lost."""
+    if is_view(t):
         raise InPlaceError(
-            f"{what}: this tensor was read out of another by indexing, which would not see the "
-            "change. Write x[0] += 1 instead of r = x[0]; r += 1, or r = r + 1 for a new tensor."
+            f"{what}: this tensor was read out of another, by an index or by a new shape, and that "
+            "one would not see the change. Write x[0] += 1 instead of r = x[0]; r += 1, or "
+            "r = r + 1 for a new tensor."
         )
 
 
@@ -640,6 +746,8 @@ _REDUCTIONS = {
 
 
 def _ufunc_method(ufunc: Any, method: str, inputs: Any, kwargs: dict[str, Any]) -> Any:
+    if "out" in kwargs:
+        (kwargs["out"],) = kwargs["out"]
     if method == "reduce" and ufunc in _REDUCTIONS:
         kwargs = {"axis": 0, **{k: v for k, v in kwargs.items() if v is not None or k == "axis"}}
         return apply(_REDUCTIONS[ufunc], inputs[:1], kwargs)

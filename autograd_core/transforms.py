@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from . import backprop
+from . import backprop, record
 from .errors import GradientError, NotDifferentiableError
 from .forward import push_forward
 from .graph import Node, leaf, topological_order
@@ -52,7 +53,7 @@ def gradients(output: Tensor, wrt: Any, grad_output: Any = None, create_graph: b
         seed: Any = output._seed(grad_output)
         if create_graph:
             tracked = type(grad_output) is Tensor and grad_output._node is not None
-            seed = grad_output if tracked else wrap(seed, None)
+            seed = grad_output if tracked else wrap(np.array(seed), None)
         nodes = [t._node for t in tensors]
         with force_recording():
             found = backprop.differentiate(
@@ -63,10 +64,10 @@ def gradients(output: Tensor, wrt: Any, grad_output: Any = None, create_graph: b
 
 def _result(g: Any, like: Tensor) -> Tensor:
     if type(g) is Tensor:
-        return g
+        return wrap(g._value, g._node)  # a handle of its own: several may share one gradient
     if g is None:
         return wrap(np.zeros(like.shape, like.dtype), None)
-    return Tensor(g)
+    return wrap(np.array(g), None)
 
 
 def value_and_grad(
@@ -82,31 +83,37 @@ def value_and_grad(
     >>> value_and_grad(lambda x: (x * x).sum())(np.array([1.0, 2.0]))
     (array(5.), array([2., 4.]))
     """
-    numbers = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+    single = not isinstance(argnums, Sequence)
+    given: Any = [argnums] if single else argnums
+    numbers = [operator.index(i) for i in given]
 
     @functools.wraps(f)
     def differentiated(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
-        if max(numbers, default=0) >= len(args):
-            raise TypeError(
-                f"argnums names argument {max(numbers)}, but only {len(args)} positional "
-                "arguments were given"
-            )
-        chosen = [args[i] for i in numbers]
+        for i in numbers:
+            if not -len(args) <= i < len(args):
+                raise TypeError(
+                    f"argnums names argument {i}, but {len(args)} positional arguments were given"
+                )
+        places = [i % len(args) for i in numbers]
+        if len(set(places)) < len(places):
+            raise ValueError(f"argnums {numbers} names an argument twice")
+        chosen = [args[i] for i in places]
+        recording = record.recording()
         leaves, rebuild = flatten(chosen)
         tensors_in = any(type(x) is Tensor for x in leaves)
         with force_recording():
             variables = [_variable(x) for x in leaves]
             structured = rebuild(variables)
             replaced = list(args)
-            for i, part in zip(numbers, structured, strict=True):
+            for i, part in zip(places, structured, strict=True):
                 replaced[i] = part
             output = f(*replaced, **kwargs)
-            value, found, outside = _differentiate(f, output, variables)
+            value, found, outside = _differentiate(f, output, variables, recording)
         results = [_handed_out(found.get(_node_of(v)), v, tensors_in or outside) for v in variables]
         grads = rebuild(results)
         return (
             _value_out(value, tensors_in, outside),
-            grads[0] if isinstance(argnums, int) else tuple(grads),
+            grads[0] if single else tuple(grads),
         )
 
     return differentiated
@@ -147,22 +154,32 @@ def _variable(x: Any) -> Tensor:
 
 
 def _differentiate(
-    f: Callable[..., Any], output: Any, variables: list[Tensor]
+    f: Callable[..., Any], output: Any, variables: list[Tensor], recording: bool
 ) -> tuple[Any, dict[Node, Any], bool]:
     """The output, its gradient at each variable, and whether it depends on others besides."""
     if type(output) is not Tensor or output._node is None:
-        value = output if type(output) is Tensor else asarray(output)
+        value = output if type(output) is Tensor else _constant(f, output)
         _check_scalar(f, value)
         return value, {}, False
     _check_scalar(f, output)
     nodes = {v._node: v for v in variables if v._node is not None}
-    outside = _depends_on_others(output._node, set(nodes))
+    outside = recording and _depends_on_others([output._node], set(nodes))
     seed: Any = output._seed(None)
     if outside:
         found = backprop.differentiate({output._node: wrap(seed, None)}, nodes, LIFT)
     else:
         found = backprop.differentiate({output._node: seed}, nodes)
     return output, found, outside
+
+
+def _constant(f: Callable[..., Any], output: Any) -> Tensor:
+    if not isinstance(output, (int, float, np.generic, np.ndarray)):
+        name = getattr(f, "__name__", "the function")
+        hint = "; return the loss alone" if isinstance(output, (tuple, list, dict)) else ""
+        raise TypeError(
+            f"{name} returned {type(output).__name__}, but a gradient needs one number{hint}"
+        )
+    return asarray(output)
 
 
 def _check_scalar(f: Callable[..., Any], value: Tensor) -> None:
@@ -174,15 +191,18 @@ def _check_scalar(f: Callable[..., Any], value: Tensor) -> None:
         )
 
 
-def _depends_on_others(root: Node, variables: set[Node]) -> bool:
-    """Whether a leaf other than the variables is reached, or anything behind a variable."""
-    order = topological_order([root])
-    return any(node.op is None and node not in variables for node in order)
+def _depends_on_others(roots: list[Node], variables: set[Node]) -> bool:
+    """Whether a leaf that was there before the variables is reached.
+
+    Leaves made since belong to the function, as the variables of a transform inside it do.
+    """
+    first = min((node.number for node in variables), default=0)
+    return any(node.op is None and node.number < first for node in topological_order(roots))
 
 
 def _handed_out(g: Any, variable: Tensor, as_tensor: bool) -> Any:
     if type(g) is Tensor:
-        return g if as_tensor or g._node is not None else g.data
+        return wrap(g._value, g._node) if as_tensor or g._node is not None else np.array(g._value)
     if g is None:
         g = np.zeros(variable.shape, variable.dtype)
     g = np.array(g)
@@ -192,7 +212,7 @@ def _handed_out(g: Any, variable: Tensor, as_tensor: bool) -> Any:
 def _value_out(value: Tensor, tensors_in: bool, outside: bool) -> Any:
     if outside:
         return value
-    return value.detach() if tensors_in else value.detach().data
+    return wrap(np.array(value._value), None) if tensors_in else np.array(value._value)
 
 
 def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
@@ -212,6 +232,7 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
             f"jvp: {len(leaves)} primals but {len(directions)} tangents; give one for each"
         )
     tensors_in = any(type(x) is Tensor for x in (*leaves, *directions))
+    recording = record.recording()
     with force_recording():
         variables = [_variable(x) for x in leaves]
         seeds = {}
@@ -227,8 +248,9 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
         outputs, rebuild_output = flatten(output)
         outputs = [asarray(x) for x in outputs]
         roots = [t._node for t in outputs if t._node is not None]
-        foreign = any(t._node is not None for t in seeds.values()) or any(
-            _depends_on_others(root, set(seeds)) for root in roots
+        foreign = recording and (
+            any(t._node is not None for t in seeds.values())
+            or _depends_on_others(roots, set(seeds))
         )
         lift = LIFT if foreign else None
         pushed = push_forward(

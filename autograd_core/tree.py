@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -34,11 +35,16 @@ def _assemble(plan: Any, values: list[Any]) -> Any:
         return values[plan]
     original, parts = plan
     if isinstance(parts, dict):
-        return {key: _assemble(part, values) for key, part in parts.items()}
-    built = [_assemble(part, values) for part in parts]
+        built = {key: _assemble(part, values) for key, part in parts.items()}
+        if type(original) is dict:
+            return built
+        same = copy.copy(original)  # a defaultdict stays one
+        same.update(built)
+        return same
+    items = [_assemble(part, values) for part in parts]
     if hasattr(original, "_make"):
-        return original._make(built)
-    return tuple(built) if isinstance(original, tuple) else built
+        return original._make(items)
+    return tuple(items) if isinstance(original, tuple) else items
 
 
 def named_leaves(tree: Any, prefix: str = "") -> list[str]:

@@ -115,7 +115,10 @@ def tensor_methods() -> str:
                 f"    def __{prefix}{name}__(self, other: Any) -> Tensor: ..."
                 for prefix in ("", "r", "i")
             ]
-    lines.append("    def __divmod__(self, other: Any) -> tuple[Tensor, Tensor]: ...")
+    lines += [
+        f"    def __{name}__(self, other: Any) -> tuple[Tensor, Tensor]: ..."
+        for name in ("divmod", "rdivmod")
+    ]
     helpers = (
         "def namespace(module: str = ...) -> dict[str, Op]: ...\n"
         "def method_ops() -> dict[str, Op]: ...\n\n"

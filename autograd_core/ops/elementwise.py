@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..registry import REAL, ZERO, Domain, defop
+from .activations import sigmoid
 
 POSITIVE = Domain(0.0, math.inf, 1.0)
 NONZERO = Domain(-math.inf, math.inf, 1.0, holes=(0.0,))
@@ -76,8 +77,8 @@ defop(np.floor_divide, ZERO, ZERO, symbol="//", domains=(REAL, NONZERO), operato
 def _power_x(g: Any, _out: Any, x: Any, y: Any) -> Any:
     if isinstance(y, (int, float)):
         return g * (y * x ** (y - 1)) if y != 0 else np.zeros_like(x) * g
-    # x**0 is constant, at x = 0 too.
-    flat = y == 0
+    # x**0 is constant at x = 0 too; elsewhere the formula knows it, and how that changes with y.
+    flat = (y == 0) & (x == 0)
     return np.where(flat, 0.0, g * (y * x ** np.where(flat, 1.0, y - 1)))
 
 
@@ -110,7 +111,7 @@ defop(np.log1p, lambda g, _out, x: g / (1.0 + x), domains=(ABOVE_MINUS_ONE,))
 
 def _share(x: Any, y: Any) -> Any:
     """The weight of x in logaddexp(x, y); equal weights where both are the same infinity."""
-    return 1.0 / (1.0 + np.exp(np.where(np.isinf(x) & (x == y), 0.0, y - x)))
+    return sigmoid(np.where(np.isinf(x) & (x == y), 0.0, x - y))
 
 
 defop(
@@ -130,7 +131,9 @@ defop(np.arctan, lambda g, _out, x: g / (1.0 + x * x))
 
 
 def _arctan2(g: Any, x: Any, y: Any) -> Any:
-    return g * _ratio(y, x * x + y * y)
+    # Not by the sum of squares, which overflows and underflows much sooner.
+    h = np.hypot(x, y)
+    return g * _ratio(_ratio(y, h), h)
 
 
 defop(

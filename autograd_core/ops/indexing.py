@@ -6,19 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..registry import Scatter, defop
-
-
-def is_basic(index: Any) -> bool:
-    """Whether NumPy answers ``x[index]`` with a view: integers, slices, ``...`` and None."""
-    parts = index if isinstance(index, tuple) else (index,)
-    return all(
-        part is None
-        or part is Ellipsis
-        or isinstance(part, slice)
-        or (isinstance(part, int | np.integer) and not isinstance(part, bool))
-        for part in parts
-    )
+from ..registry import Scatter, defop, is_basic
 
 
 def _getitem(x: Any, index: Any) -> Any:
@@ -37,17 +25,7 @@ getitem = defop(
 
 def _scatter(g: Any, index: Any, shape: tuple[int, ...]) -> Any:
     """Zeros of ``shape`` with ``g`` added at ``index``, repeats summed: reading, transposed."""
-    out = np.zeros(shape, g.dtype)
-    add_at(out, index, g)
-    return out
-
-
-def add_at(buffer: Any, index: Any, g: Any) -> None:
-    """Add ``g`` to ``buffer[index]`` in place, an element named twice twice."""
-    if is_basic(index):
-        buffer[index] += g
-    else:
-        np.add.at(buffer, index, g)
+    return Scatter(index, g).dense(shape, g.dtype)
 
 
 scatter = defop(_scatter, lambda g, _out, _x, index, shape: g[index], kind="linear", name="scatter")
@@ -55,7 +33,7 @@ scatter = defop(_scatter, lambda g, _out, _x, index, shape: g[index], kind="line
 
 def _setitem(x: Any, value: Any, index: Any) -> Any:
     """A copy of ``x`` with ``value`` written at ``index``."""
-    out = x.copy()
+    out = np.array(x)  # a scalar too becomes an array that can be written
     out[index] = value
     return out
 
@@ -65,15 +43,17 @@ def _setitem_x(g: Any, _out: Any, _x: Any, _value: Any, index: Any) -> Any:
 
 
 def _setitem_value(g: Any, _out: Any, _x: Any, _value: Any, index: Any) -> Any:
+    region = g[index]
+    if len(_value.shape) > len(region.shape):  # NumPy lets the value have further axes of one
+        region = np.reshape(region, (1,) * (len(_value.shape) - len(region.shape)) + region.shape)
     if is_basic(index):
-        return g[index]
+        return region
     # Where an element is named more than once, only the write that won has a gradient; which one
     # that is NumPy tells when positions are written through the same index.
     winner = np.full(_x.shape, -1)
-    region = winner[index]
-    position = np.arange(region.size).reshape(region.shape)
+    position = np.arange(winner[index].size).reshape(winner[index].shape)
     winner[index] = position
-    return np.where(winner[index] == position, g[index], 0.0)
+    return np.where(winner[index] == position, region, 0.0)
 
 
 setitem = defop(
@@ -89,9 +69,9 @@ setitem = defop(
 
 def _along(x: Any, indices: Any, axis: int) -> tuple[Any, ...]:
     """The advanced index by which ``take_along_axis`` reads ``x``."""
-    axis = axis % x.ndim
-    grid = np.ogrid[tuple(slice(n) for n in indices.shape)]
-    return tuple(indices if a == axis else grid[a] for a in range(x.ndim))
+    axis = axis % len(x.shape)
+    grid = np.ogrid[tuple(slice(n) for n in x.shape)]
+    return tuple(indices if a == axis else grid[a] for a in range(len(x.shape)))
 
 
 defop(

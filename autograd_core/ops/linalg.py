@@ -46,6 +46,7 @@ defop(
 @derived(np.dot, symbol="·")
 def dot(a: Any, b: Any) -> Any:
     """``einsum`` over the last axis of ``a`` and the last but one of ``b``, or its only one."""
+    a, b = (np.asarray(x) if isinstance(x, (list, tuple)) else x for x in (a, b))
     if np.ndim(a) == 0 or np.ndim(b) == 0:
         return np.multiply(a, b)
     if b.ndim <= 2:
@@ -72,7 +73,10 @@ def _einsum_rule(
     shape = xs[i].shape
     others = [j for j in range(len(xs)) if j != i]
     operands, labels = [g, *(xs[j] for j in others)], [output, *(terms[j] for j in others)]
-    given = set("".join(labels))
+    sizes: dict[str, int] = {}
+    for x, label in zip(operands, labels, strict=True):
+        for n, letter in zip(x.shape, label, strict=True):
+            sizes[letter] = max(n, sizes.get(letter, 0))
     free = (letter for letter in string.ascii_letters if letter not in subscripts)
     target = ""
     for n, label in zip(shape, terms[i], strict=True):
@@ -81,7 +85,8 @@ def _einsum_rule(
             operands.append(np.eye(n, dtype=g.dtype))
             labels.append(label + target[-1])
             continue
-        if label not in given:  # summed away: the same gradient for each element
+        # Summed away, or broadcast against axes of one: the same gradient for each element.
+        if sizes.get(label, 1) == 1 != n or label not in sizes:
             operands.append(np.ones(n, dtype=g.dtype))
             labels.append(label)
         target += label
@@ -144,7 +149,8 @@ def einsum(subscripts: Any, *operands: Any, optimize: Any = False) -> Any:
 
 
 def _letter(label: Any) -> str:
-    return "..." if label is Ellipsis else string.ascii_letters[label]
+    letters = string.ascii_uppercase + string.ascii_lowercase  # in NumPy's order
+    return "..." if label is Ellipsis else letters[label]
 
 
 # --- singular value decomposition -------------------------------------------------------------

@@ -42,27 +42,39 @@ sum_ = defop(
 defop(
     np.mean,
     lambda g, _out, _x, axis=None, keepdims=False: spread(
-        g * (1.0 / _count(_x, axis)), _x, axis, keepdims
+        g * (1.0 / max(_count(_x, axis), 1)), _x, axis, keepdims
     ),
     kind="linear",
 )
 
 
 def _prod(g: Any, out: Any, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    kept_g, kept_out = (g, out) if keepdims else (keep_reduced(g, x, axis), None)
-    if np.all(x != 0):
-        out = kept_out if kept_out is not None else keep_reduced(out, x, axis)
-        if np.all(np.isfinite(out) & (out != 0)):
-            return kept_g * out / x
-    # The product of the others, exactly: one copy of the elements for each, itself replaced by 1.
+    if not keepdims:
+        g, out = keep_reduced(g, x, axis), keep_reduced(out, x, axis)
+    if np.all(np.isfinite(out) & (out != 0)):
+        return g * out / x
+    # The product of the others, exactly: of those before times of those behind.
     axes = reduced_axes(axis, x.ndim)
     order = tuple(i for i in range(x.ndim) if i not in axes) + axes
-    n = _count(x, axis)
     moved = np.transpose(x, order)
-    rows = np.reshape(moved, (*moved.shape[: x.ndim - len(axes)], 1, n))
-    others = np.prod(np.where(np.eye(n, dtype=bool), 1.0, rows), axis=-1)
+    rows = np.reshape(moved, (*moved.shape[: x.ndim - len(axes)], _count(x, axis)))
+    others = _products_before(rows) * np.flip(_products_before(np.flip(rows, -1)), -1)
     back = tuple(order.index(i) for i in range(x.ndim))
-    return kept_g * np.transpose(np.reshape(others, moved.shape), back)
+    return g * np.transpose(np.reshape(others, moved.shape), back)
+
+
+def _products_before(x: Any) -> Any:
+    """For each element the product of those before it in the last axis, without dividing."""
+    n = x.shape[-1]
+
+    def shifted(x: Any, step: int) -> Any:
+        ones = np.ones((*x.shape[:-1], min(step, n)), x.dtype)
+        return np.concatenate([ones, x[..., : n - min(step, n)]], axis=-1)
+
+    x, step = shifted(x, 1), 1
+    while step < n:  # each round doubles how far back the products reach
+        x, step = x * shifted(x, step), 2 * step
+    return x
 
 
 defop(np.prod, _prod, symbol="Π")

@@ -7,13 +7,24 @@ from typing import Any
 import numpy as np
 
 from ..registry import defop
+from .indexing import scatter
 
+
+def _reshape(g: Any, _out: Any, _x: Any, shape: Any = None, order: Any = "C") -> Any:
+    if order not in ("C", "F"):
+        raise ValueError(
+            f"reshape with order={order!r} depends on how memory is laid out, and has no "
+            "derivative here; use 'C' or 'F'"
+        )
+    return np.reshape(g, _x.shape, order=order)
+
+
+defop(np.reshape, _reshape, kind="linear")
 defop(
-    np.reshape,
-    lambda g, _out, _x, shape=None, order="C": np.reshape(g, _x.shape, order=order),
+    np.ravel,
+    lambda g, _out, _x, order="C": _reshape(g, _out, _x, order=order),
     kind="linear",
 )
-defop(np.ravel, lambda g, _out, _x, order="C": np.reshape(g, _x.shape, order=order), kind="linear")
 defop(
     np.transpose,
     lambda g, _out, _x, axes=None: np.transpose(
@@ -83,7 +94,18 @@ def _split(g: Any, _out: Any, _x: Any, indices_or_sections: Any, axis: int = 0) 
         np.zeros(shape, _x.dtype) if piece is None else piece
         for piece, shape in zip(g, _out.shape, strict=True)
     ]
-    return np.concatenate(pieces, axis=axis)
+    n = _x.shape[axis]
+    if isinstance(indices_or_sections, int | np.integer):
+        return np.concatenate(pieces, axis=axis)
+    cuts = [0, *(int(cut) for cut in indices_or_sections), n]
+    if cuts == sorted(cuts) and cuts[-2] <= n:
+        return np.concatenate(pieces, axis=axis)
+    # Pieces that overlap, or leave gaps: each is added where it was read.
+    total: Any = 0.0
+    for piece, start, end in zip(pieces, cuts[:-1], cuts[1:], strict=True):
+        index = (slice(None),) * (axis % len(_x.shape)) + (slice(start, end),)
+        total = total + scatter(piece, index=index, shape=_x.shape)
+    return total
 
 
 defop(np.split, _split, kind="linear")
