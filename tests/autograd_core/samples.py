@@ -410,3 +410,14 @@ def svd(draw: Draw) -> Case:
     if draw(st.booleans()):
         return one(x, compute_uv=False)
     return one(x, full_matrices=False)
+
+
+# --- ops of the other packages --------------------------------------------------------------------
+
+
+@sample_for("nn.losses.cross_entropy")
+def cross_entropy(draw: Draw) -> Case:
+    x = numbers(draw, shapes(draw, min_dims=1))
+    labels = draw(hnp.arrays(np.int64, x.shape[:-1], elements=st.integers(0, x.shape[-1] - 1)))
+    reduction = draw(st.sampled_from(["mean", "sum", "none"]))
+    return one(x, labels, reduction=reduction)
