@@ -1,0 +1,234 @@
+"""Mini-batches, standardizing and splitting."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+import autograd_core as ag
+from optim import Standardize, minibatches, train_val_test_split
+
+# --- minibatches ----------------------------------------------------------------------------------
+
+
+@given(
+    n=st.integers(1, 30),
+    batch_size=st.integers(1, 35),
+    shuffle=st.booleans(),
+    drop_last=st.booleans(),
+    seed=st.integers(0, 99),
+)
+def test_each_example_comes_once(
+    n: int, batch_size: int, shuffle: bool, drop_last: bool, seed: int
+) -> None:
+    if drop_last and batch_size > n:
+        return
+    X, y = np.arange(2 * n).reshape(n, 2), np.arange(n)
+    rng = np.random.default_rng(seed)
+    batches = list(
+        minibatches(X, y, batch_size=batch_size, rng=rng, shuffle=shuffle, drop_last=drop_last)
+    )
+    sizes = [len(labels) for _, labels in batches]
+    assert all(size == batch_size for size in sizes[:-1])
+    assert all(np.array_equal(rows[:, 0], 2 * labels) for rows, labels in batches)
+    seen = np.concatenate([labels for _, labels in batches])
+    assert len(set(seen)) == len(seen)
+    if drop_last:
+        assert len(seen) == n - n % batch_size
+        assert sizes[-1] == batch_size
+    else:
+        assert len(seen) == n
+    if not shuffle:
+        assert np.array_equal(seen, np.arange(len(seen)))
+
+
+def test_batches_are_seeded_and_differ_between_epochs() -> None:
+    def epochs() -> list[list[int]]:
+        rng = np.random.default_rng(7)
+        X = np.arange(20)
+        return [[int(i) for b in minibatches(X, batch_size=6, rng=rng) for i in b] for _ in "ab"]
+
+    assert epochs() == epochs()
+    assert epochs()[0] != epochs()[1]
+    with ag.seed(3):
+        first = np.concatenate(list(minibatches(np.arange(20), batch_size=6)))
+    with ag.seed(3):
+        assert np.array_equal(first, np.concatenate(list(minibatches(np.arange(20), batch_size=6))))
+
+
+def test_one_array_comes_by_itself_and_none_is_passed_through() -> None:
+    (batch,) = minibatches([[1, 2], [3, 4]], batch_size=2, shuffle=False)
+    assert np.array_equal(batch, [[1, 2], [3, 4]])
+    (batch,) = minibatches([1, 2], None, ["a", "b"], batch_size=2, shuffle=False)
+    assert batch[1] is None
+    assert list(batch[2]) == ["a", "b"]
+
+
+def test_a_memory_map_is_read_in_parts(tmp_path: Any) -> None:
+    np.save(tmp_path / "x.npy", np.arange(10.0).reshape(5, 2))
+    mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
+    rows = np.concatenate(list(minibatches(mapped, batch_size=2)))
+    assert sorted(rows[:, 0]) == [0.0, 2.0, 4.0, 6.0, 8.0]
+
+
+def test_minibatches_refuse_at_the_call_what_cannot_work() -> None:
+    X = np.zeros((4, 2))
+    with pytest.raises(ValueError, match="array 0 has 4, array 1 has 3"):
+        minibatches(X, np.zeros(3), batch_size=2)
+    with pytest.raises(ValueError, match="batch_size must be 1 or more, not 0"):
+        minibatches(X, batch_size=0)
+    with pytest.raises(TypeError, match=r"batch_size must be a whole number, not 2\.5"):
+        minibatches(X, batch_size=2.5)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="drop_last leaves no batch"):
+        minibatches(X, batch_size=5, drop_last=True)
+    with pytest.raises(ValueError, match="there are no examples"):
+        minibatches(np.zeros((0, 2)), batch_size=1)
+    with pytest.raises(ValueError, match="at least one array"):
+        minibatches(batch_size=1)
+    with pytest.raises(ValueError, match="array 1 is a single number"):
+        minibatches(X, 3, batch_size=1)
+    with pytest.raises(TypeError, match=r"np\.random\.default_rng"):
+        minibatches(X, batch_size=2, rng=0)  # type: ignore[arg-type]
+
+
+# --- Standardize ----------------------------------------------------------------------------------
+
+tables = arrays(
+    st.sampled_from([np.float32, np.float64]),
+    st.tuples(st.integers(1, 8), st.integers(1, 4)),
+    elements=st.floats(-1000, 1000, width=32),
+)
+
+
+@given(tables)
+def test_standardized_columns_have_mean_zero_and_deviation_one(X: Any) -> None:
+    scale = Standardize()
+    Z = scale.fit_transform(X)
+    assert Z.dtype == X.dtype
+    assert Z.shape == X.shape
+    constant = X.min(axis=0) == X.max(axis=0)
+    assert np.all(np.abs(Z[:, constant]) < 1e-3)
+    assert np.allclose(scale.inverse_transform(Z), X, rtol=1e-4, atol=1e-2)
+    # Where the spread is not lost in the rounding of the values themselves.
+    eps = np.finfo(X.dtype).eps
+    wide = X.std(axis=0) > 1e3 * eps * np.abs(X).max(axis=0) + 1e-30
+    assert np.allclose(Z[:, wide].astype(float).mean(axis=0), 0, atol=0.01)
+    assert np.allclose(Z[:, wide].astype(float).std(axis=0), 1, atol=0.01)
+
+
+def test_the_training_data_decide() -> None:
+    scale = Standardize().fit([[0.0, 5.0], [2.0, 5.0]])
+    assert scale.transform([[4.0, 6.0]]).tolist() == [[3.0, 1.0]]
+    assert scale.inverse_transform([[3.0, 1.0]]).tolist() == [[4.0, 6.0]]
+
+
+def test_a_constant_that_no_float_holds_exactly_is_still_a_constant() -> None:
+    X = np.full((1000, 1), 0.1)
+    assert np.abs(Standardize().fit_transform(X)).max() < 1e-12
+
+
+def test_integers_become_the_default_dtype() -> None:
+    X = np.array([[0, 255], [255, 0]], np.uint8)
+    assert Standardize().fit_transform(X).tolist() == [[-1.0, 1.0], [1.0, -1.0]]
+    with ag.default_dtype("float32"):
+        assert Standardize().fit_transform(X).dtype == np.float32
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_what_is_not_finite_is_named_by_row_and_column(bad: float) -> None:
+    X = np.zeros((5, 4), np.float32)
+    scale = Standardize().fit(X)
+    X[3, 2] = bad
+    for use in (Standardize().fit, Standardize().fit_transform, scale.transform):
+        with pytest.raises(ValueError, match=f"{bad} in row 3, column 2"):
+            use(X)
+
+
+def test_a_fit_that_fails_changes_nothing() -> None:
+    scale = Standardize().fit([[1.0], [3.0]])
+    with pytest.raises(ValueError, match="nan in row 0, column 0"):
+        scale.fit([[np.nan]])
+    assert scale.transform([[3.0]]).tolist() == [[1.0]]
+
+
+def test_standardize_refuses_what_is_no_table() -> None:
+    with pytest.raises(RuntimeError, match="transform: call fit with the training data first"):
+        Standardize().transform([[1.0]])
+    with pytest.raises(RuntimeError, match="inverse_transform: call fit"):
+        Standardize().inverse_transform([[1.0]])
+    with pytest.raises(ValueError, match="X has 3 columns, and it was fitted to 2"):
+        Standardize().fit(np.zeros((4, 2))).transform(np.zeros((4, 3)))
+    with pytest.raises(ValueError, match=r"not shape \(3,\); reshape"):
+        Standardize().fit([1.0, 2.0, 3.0])
+    with pytest.raises(ValueError, match="no rows"):
+        Standardize().fit(np.zeros((0, 2)))
+    with pytest.raises(TypeError, match="real numbers, not complex128"):
+        Standardize().fit([[1j]])
+    with pytest.raises(TypeError, match="real numbers, not <U1"):
+        Standardize().fit([["a"]])
+    with pytest.raises(ValueError, match="column 1 is too large to square"):
+        Standardize().fit([[0.0, 1e200], [1.0, -1e200]])
+
+
+# --- train_val_test_split -------------------------------------------------------------------------
+
+
+@given(
+    counts=st.lists(st.integers(5, 40), min_size=1, max_size=6),
+    shares=st.sampled_from([(0.2, 0.2), (0.15, 0.3), (0.0, 0.25), (0.1, 0.0), (0.0, 0.0)]),
+    stratify=st.booleans(),
+    seed=st.integers(0, 99),
+)
+def test_splits_cover_everything_once_in_proportion(
+    counts: list[int], shares: tuple[float, float], stratify: bool, seed: int
+) -> None:
+    y = np.repeat(np.arange(len(counts)), counts)
+    X = np.arange(len(y))[:, None]
+    parts = train_val_test_split(X, y, *shares, stratify, rng=np.random.default_rng(seed))
+    rows = np.concatenate([inputs[:, 0] for inputs, _ in parts])
+    assert np.array_equal(np.sort(rows), X[:, 0])
+    for (inputs, labels), share in zip(parts, (1 - sum(shares), *shares), strict=True):
+        assert np.array_equal(labels, y[inputs[:, 0]])
+        assert abs(len(labels) - share * len(y)) <= 1
+        if stratify:
+            of_class = np.bincount(labels, minlength=len(counts))
+            # Two roundings meet in the training part.
+            assert np.all(np.abs(of_class - share * np.array(counts)) <= 2)
+
+
+def test_splits_are_seeded_and_mixed() -> None:
+    X, y = np.arange(100), np.repeat([0, 1], 50)
+    one, two = (train_val_test_split(X, y, rng=np.random.default_rng(1)) for _ in "ab")
+    other = train_val_test_split(X, y, rng=np.random.default_rng(2))
+    assert all(np.array_equal(a[0], b[0]) for a, b in zip(one, two, strict=True))
+    assert not np.array_equal(one[0][0], other[0][0])
+    assert len(set(one[0][1][:20])) == 2
+
+
+def test_classes_may_have_any_names() -> None:
+    train, _, test = train_val_test_split(np.arange(10), ["yes", "no"] * 5)
+    assert sorted(test[1]) == ["no", "yes"]
+    assert len(train[1]) == 6
+
+
+def test_split_refuses_what_cannot_work() -> None:
+    X, y = np.zeros((10, 2)), np.arange(10) % 2
+    with pytest.raises(ValueError, match=r"test must be in \[0, 1\), not 1\.5"):
+        train_val_test_split(X, y, test=1.5)
+    with pytest.raises(ValueError, match=r"validation must be in \[0, 1\), not nan"):
+        train_val_test_split(X, y, validation=np.nan)
+    with pytest.raises(ValueError, match="leave nothing to train"):
+        train_val_test_split(X, y, validation=0.5, test=0.5)
+    with pytest.raises(ValueError, match="array 0 has 10, array 1 has 9"):
+        train_val_test_split(X, y[:9])
+    with pytest.raises(ValueError, match=r"class for each row, .*stratify=False"):
+        train_val_test_split(X, np.eye(10))
+    with pytest.raises(ValueError, match="no example of class 7 is left to train with, of 1"):
+        train_val_test_split(X, [7] + [0] * 9, validation=0.5, test=0.49)
+    with pytest.raises(ValueError, match=r"no example is left to train with, of 1; use smaller"):
+        train_val_test_split(X[:1], y[:1], 0.6, 0.3, stratify=False)
+    with pytest.raises(TypeError, match=r"np\.random\.default_rng"):
+        train_val_test_split(X, y, rng=1)  # type: ignore[arg-type]
