@@ -1,0 +1,317 @@
+"""Training and validation curves: a matplotlib figure, or plain SVG where matplotlib is missing."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from xml.sax.saxutils import escape, quoteattr
+
+from .files import write
+from .text import LABEL_FONT, clean, fit, number, width
+
+__all__ = ["curves", "curves_svg", "save_curves"]
+
+History = Mapping[str, Iterable[float | None]]
+
+# Okabe and Ito's colours, which colour-blind people tell apart; each has its own dashes besides.
+_LOOKS = {
+    "training": ("#0072b2", ""),
+    "validation": ("#d55e00", "7 3"),
+    "test": ("#007a5a", "2 3"),
+}
+_OTHERS = (("#0072b2", ""), ("#d55e00", "7 3"), ("#007a5a", "2 3"), ("#aa4d84", "9 3 2 3"))
+_ROLES = {"train": "training", "val": "validation", "valid": "validation"}
+_ROLES.update((role, role) for role in _LOOKS)
+_HIGHER_IS_BETTER = ("accuracy", "acc", "score", "auc", "f1", "r2", "precision", "recall")
+
+_TEXT, _FAINT, _GRID = "#18212b", "#57626f", "#e3e7eb"
+
+
+@dataclass(frozen=True, slots=True)
+class _Curve:
+    """One line: its name, how it looks, and where it was measured, epochs from 1."""
+
+    name: str
+    role: str
+    colour: str
+    dashes: str
+    epochs: tuple[int, ...]
+    values: tuple[float, ...]
+    left_out: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Panel:
+    """The curves of one quantity, and the best of its validation curve: epoch and value."""
+
+    quantity: str
+    curves: tuple[_Curve, ...]
+    best: tuple[int, float] | None
+    epochs: int
+
+
+def curves(history: History, *, title: str | None = None) -> Any:
+    """Draw training and validation curves and return the matplotlib figure.
+
+    ``history`` maps names to one number for each epoch: ``{"training loss": [...], "validation
+    loss": [...]}``. Names that differ only in "training", "validation" or "test" (also "train",
+    "val", "valid") share axes. None means "not measured"; what is not finite is left out and
+    counted. The best validation epoch is marked: the lowest, or the highest of an accuracy or
+    score.
+
+    Raises:
+        ImportError: no matplotlib; `curves_svg` needs none. ValueError: nothing to draw.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ImportError(
+            "viz.curves draws with matplotlib, which is not installed: `pip install matplotlib`, "
+            "or use viz.curves_svg, which needs nothing"
+        ) from error
+    panels = _panels(history)
+    figure = Figure(figsize=(5.6 * len(panels), 3.8), layout="constrained")
+    if title:
+        figure.suptitle(_plain(title))
+    for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+        for curve in panel.curves:
+            dashes = tuple(int(d) / 2 for d in curve.dashes.split())
+            mark = "o" if len(curve.values) == 1 else None
+            axes.plot(
+                curve.epochs, curve.values, color=curve.colour, marker=mark,
+                linestyle=(0, dashes) if dashes else "solid",
+                linewidth=1.8, label=_plain(_name(curve)),
+            )  # fmt: skip
+        if panel.best is not None:
+            epoch, value = panel.best
+            axes.axvline(epoch, color=_FAINT, linewidth=0.9, linestyle=":")
+            axes.plot(
+                [epoch], [value], "D", color=_TEXT, markersize=6, label=_plain(_best_words(panel))
+            )
+        axes.set_xlim(1, max(2, panel.epochs))
+        axes.set_xlabel("epoch")
+        axes.set_ylabel(_plain(panel.quantity))
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.grid(color=_GRID)
+        axes.set_axisbelow(True)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.legend(frameon=False)
+    return figure
+
+
+def curves_svg(history: History, *, title: str | None = None) -> str:
+    """Draw what `curves` does as SVG text, without matplotlib.
+
+    >>> drawing = curves_svg({"training loss": [2.0, 1.0], "validation loss": [2.0, 1.5]})
+    >>> "best: 1.5 at epoch 2" in drawing
+    True
+    """
+    panels = _panels(history)
+    wide, tall, top = 470.0, 320.0, 34.0 if title else 8.0
+    total = (wide * len(panels), tall + top)
+    about = f"Curves of {', '.join(panel.quantity for panel in panels)} over epochs"
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{total[0]:g}" height="{total[1]:g}" '
+        f'viewBox="0 0 {total[0]:g} {total[1]:g}" role="img" aria-label={quoteattr(about)} '
+        f'font-family="{LABEL_FONT}" font-size="11">',
+        f'<rect width="{total[0]:g}" height="{total[1]:g}" fill="#ffffff"/>',
+    ]
+    if title:
+        words = escape(fit(clean(title), 14, total[0] - 20))
+        parts.append(
+            f'<text x="{total[0] / 2:g}" y="22" font-size="14" font-weight="bold" fill="{_TEXT}" '
+            f'text-anchor="middle">{words}</text>'
+        )
+    for i, panel in enumerate(panels):
+        parts += [f'<g transform="translate({wide * i:g} {top:g})">', *_axes(panel, wide, tall)]
+        parts.append("</g>")
+    return "\n".join([*parts, "</svg>\n"])
+
+
+def save_curves(history: History, path: str | Path, *, title: str | None = None) -> Path:
+    """Write the curves to a file and return its path: ``.svg`` always, ``.png`` and ``.pdf`` with
+    matplotlib.
+
+    Raises:
+        ValueError: another suffix. ImportError: no matplotlib for a form that needs it.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix == ".svg":
+        write(path, curves_svg(history, title=title))
+    elif suffix in (".png", ".pdf"):
+        buffer = io.BytesIO()
+        curves(history, title=title).savefig(buffer, format=suffix[1:], dpi=150)
+        write(path, buffer.getvalue())
+    else:
+        raise ValueError(f"cannot save {path.name!r}: the known suffixes are .svg, .png, .pdf")
+    return path
+
+
+def _panels(history: History) -> list[_Panel]:
+    """Sort the curves by what they measure, in the order in which they come."""
+    found: dict[str, list[tuple[str, str, list[float | None]]]] = {}
+    for name, values in history.items():
+        words = name.replace("_", " ").replace("/", " ").replace("-", " ").split()
+        roles = [_ROLES[word.lower()] for word in words if word.lower() in _ROLES]
+        rest = " ".join(word for word in words if word.lower() not in _ROLES)
+        numbers = [None if value is None else float(value) for value in values]
+        role = roles[0] if roles else ""
+        found.setdefault(clean(rest or "value"), []).append((clean(name), role, numbers))
+    if not any(numbers for group in found.values() for _, _, numbers in group):
+        raise ValueError("nothing to draw: history maps names to numbers, one for each epoch")
+    return [_panel(quantity, group) for quantity, group in found.items()]
+
+
+def _panel(quantity: str, group: Sequence[tuple[str, str, list[float | None]]]) -> _Panel:
+    lines: list[_Curve] = []
+    for i, (name, role, numbers) in enumerate(group):
+        look = _LOOKS.get(role) or _OTHERS[i % len(_OTHERS)]
+        points = [
+            (epoch, value)
+            for epoch, value in enumerate(numbers, 1)
+            if value is not None and math.isfinite(value)
+        ]
+        left_out = sum(value is not None and not math.isfinite(value) for value in numbers)
+        epochs, values = tuple(e for e, _ in points), tuple(v for _, v in points)
+        lines.append(_Curve(name, role, *look, epochs, values, left_out))
+    best = None
+    for line in lines:
+        if line.role == "validation" and line.values and best is None:
+            words = quantity.lower().split()
+            choose = max if any(word in _HIGHER_IS_BETTER for word in words) else min
+            value = choose(line.values)
+            best = (line.epochs[line.values.index(value)], value)
+    return _Panel(quantity, tuple(lines), best, max(len(numbers) for _, _, numbers in group))
+
+
+def _plain(text: str) -> str:
+    """Text that matplotlib does not read as a formula, nor as "leave out of the legend"."""
+    # The pictures of control characters are in few fonts.
+    safe = "".join(" " if "\u2400" <= c <= "\u2421" else c for c in clean(text))
+    safe = safe.replace("$", r"\$")
+    return f" {safe}" if safe.startswith("_") else safe
+
+
+def _name(curve: _Curve) -> str:
+    lost = f" ({curve.left_out} not finite)" if curve.left_out else ""
+    return f"{curve.name}{lost}"
+
+
+def _best_words(panel: _Panel) -> str:
+    epoch, value = panel.best or (0, 0.0)
+    return f"best: {number(value, 4)} at epoch {epoch}"
+
+
+def _ticks(low: float, high: float, about: int, whole: bool = False) -> list[float]:
+    """Round numbers from ``low`` to ``high``, some ``about`` of them.
+
+    >>> _ticks(0.0, 2.3, 5)
+    [0.0, 0.5, 1.0, 1.5, 2.0]
+    """
+    raw = (high - low) / about
+    power = 10.0 ** math.floor(math.log10(raw))
+    step = max(m * power for m in (1, 2, 5, 10) if m * power <= 1.5 * raw)
+    if whole:
+        step = max(1.0, step)
+    first = math.ceil(low / step - 1e-9)
+    last = math.floor(high / step + 1e-9)
+    return [i * step + 0.0 for i in range(first, last + 1)]
+
+
+def _axes(panel: _Panel, wide: float, tall: float) -> list[str]:
+    """Draw one panel: grid, ticks, labels, curves, the best epoch, and which line is which."""
+    names = [(curve.colour, curve.dashes, _name(curve)) for curve in panel.curves]
+    if panel.best is not None:
+        names.append((_TEXT, "best", _best_words(panel)))
+    names = [(colour, dashes, fit(name, 11, wide - 110)) for colour, dashes, name in names]
+    # The key stands above the axes, in rows, where it covers no curve.
+    rows: list[list[tuple[str, str, str]]] = [[]]
+    for name in names:
+        if rows[-1] and sum(width(n[2], 11) + 52 for n in [*rows[-1], name]) > wide - 60:
+            rows.append([])
+        rows[-1].append(name)
+    left, right, top, bottom = 62.0, wide - 16.0, 14.0 + 18.0 * len(rows), tall - 44.0
+    values = [value for curve in panel.curves for value in curve.values] or [0.0, 1.0]
+    low, high = min(values), max(values)
+    margin = 0.05 * (high - low) or 0.1 * abs(high) or 0.5
+    low, high = (0.0 if 0 <= low < 0.3 * high else low - margin), high + margin
+    last = max(2, panel.epochs)
+
+    def x(epoch: float) -> float:
+        return left + (epoch - 1) / (last - 1) * (right - left)
+
+    def y(value: float) -> float:
+        return bottom - (value - low) / (high - low) * (bottom - top)
+
+    parts = [f'<g fill="{_FAINT}" stroke="none">']
+    lines = []
+    for tick in _ticks(low, high, 5):
+        lines.append(f"M{left:.1f} {y(tick):.1f}H{right:.1f}")
+        parts.append(
+            f'<text x="{left - 7:.1f}" y="{y(tick) + 3.8:.1f}" text-anchor="end">'
+            f"{number(tick, 4)}</text>"
+        )
+    epochs = sorted({1.0, *(t for t in _ticks(1, last, 7, whole=True) if t >= 1)})
+    if len(epochs) > 2 and x(epochs[1]) - x(1) < 24:
+        del epochs[1]
+    parts += [
+        f'<text x="{x(tick):.1f}" y="{bottom + 17:.1f}" text-anchor="middle">{tick:g}</text>'
+        for tick in epochs
+    ]
+    middle = 0.5 * (top + bottom)
+    quantity = escape(fit(panel.quantity, 12, bottom - top))
+    parts += [
+        f'<text x="{0.5 * (left + right):.1f}" y="{tall - 8:.1f}" font-size="12" '
+        f'text-anchor="middle">epoch</text>',
+        f'<text transform="translate(15 {middle:.1f}) rotate(-90)" font-size="12" '
+        f'text-anchor="middle">{quantity}</text>',
+        "</g>",
+        f'<path d="{"".join(lines)}" stroke="{_GRID}"/>',
+        f'<path d="M{left:.1f} {top:.1f}V{bottom:.1f}H{right:.1f}" fill="none" stroke="{_FAINT}"/>',
+    ]
+    if panel.best is not None:
+        parts.append(
+            f'<path d="M{x(panel.best[0]):.1f} {top:.1f}V{bottom:.1f}" stroke="{_FAINT}" '
+            'stroke-dasharray="2 3"/>'
+        )
+    for curve in panel.curves:
+        points = list(zip(curve.epochs, curve.values, strict=True))
+        if len(points) == 1:
+            parts.append(
+                f'<circle cx="{x(points[0][0]):.1f}" cy="{y(points[0][1]):.1f}" r="3.5" '
+                f'fill="{curve.colour}"/>'
+            )
+        elif points:
+            path = " ".join(f"{x(epoch):.1f},{y(value):.1f}" for epoch, value in points)
+            parts.append(f'<polyline points="{path}" fill="none" {_stroke(curve)}/>')
+    if panel.best is not None:
+        parts.append(_diamond(x(panel.best[0]), y(panel.best[1])))
+    for i, row in enumerate(rows):
+        at, line = left, 16.0 + 18.0 * i
+        for colour, dashes, words in row:
+            if dashes == "best":
+                parts.append(_diamond(at + 14, line))
+            else:
+                dash = f' stroke-dasharray="{dashes}"' if dashes else ""
+                parts.append(
+                    f'<path d="M{at:.1f} {line:.1f}h28" stroke="{colour}" stroke-width="2"{dash}/>'
+                )
+            parts.append(
+                f'<text x="{at + 34:.1f}" y="{line + 4:.1f}" fill="{_TEXT}">{escape(words)}</text>'
+            )
+            at += width(words, 11) + 52
+    return parts
+
+
+def _stroke(curve: _Curve) -> str:
+    dash = f' stroke-dasharray="{curve.dashes}"' if curve.dashes else ""
+    return f'stroke="{curve.colour}" stroke-width="2" stroke-linejoin="round"{dash}'
+
+
+def _diamond(x: float, y: float) -> str:
+    return f'<path d="M{x:.1f} {y - 5:.1f}l5 5l-5 5l-5 -5z" fill="{_TEXT}" stroke="#ffffff"/>'

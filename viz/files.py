@@ -1,0 +1,22 @@
+"""Writes a file whole or not at all."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+
+__all__ = ["write"]
+
+
+def write(path: Path, content: str | bytes) -> None:
+    """Write ``content`` to a file beside ``path``, then put it in its place in one step.
+
+    Whoever reads ``path`` meanwhile sees the old file or the new one, never half of one.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        beside.write_bytes(data)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)

@@ -1,0 +1,70 @@
+"""What a drawing tells of an array: statistics and the first values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Summary", "summarize"]
+
+#: How many values are told one by one.
+_PREVIEW = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a drawing tells of an array. Statistics are of the finite elements.
+
+    Complex numbers are told by their magnitudes, but for the preview.
+    """
+
+    size: int
+    nan: int
+    inf: int
+    mean: float | None
+    std: float | None
+    min: float | None
+    max: float | None
+    preview: tuple[Any, ...]
+
+    @property
+    def finite(self) -> bool:
+        """Whether every element is a number."""
+        return self.nan == 0 and self.inf == 0
+
+
+def summarize(value: Any) -> Summary:
+    """Reduce an array to what a drawing tells of it.
+
+    >>> summarize(np.array([1.0, 3.0, np.nan])).mean
+    2.0
+    """
+    size = int(np.size(value))
+    if size == 1:  # Graphs of thousands of scalars are common: no array functions for these.
+        one = value.item()
+        real = abs(one) if isinstance(one, complex) else float(one)
+        nan, inf = int(real != real), int(abs(real) == np.inf)
+        if nan or inf:
+            return Summary(1, nan, inf, None, None, None, None, (one,))
+        return Summary(1, 0, 0, real, 0.0, real, real, (one,))
+    flat = np.ravel(value)
+    first = flat[:_PREVIEW]
+    # Not every duck array turns into a list; those that do not become NumPy's.
+    preview = tuple(first.tolist() if hasattr(first, "tolist") else np.asarray(first).tolist())
+    told = (np.abs(flat) if np.iscomplexobj(flat) else flat).astype(np.float64)
+    nan = inf = 0
+    with np.errstate(all="ignore"):
+        if size and not (np.isfinite(told.min()) and np.isfinite(told.max())):
+            finite = np.isfinite(told)
+            nan = int(np.count_nonzero(np.isnan(told)))
+            inf = size - nan - int(np.count_nonzero(finite))
+            told = told[finite]
+        if told.size == 0:
+            return Summary(size, nan, inf, None, None, None, None, preview)
+        mean = told.sum() / told.size
+        away = told - mean
+        std = np.sqrt((away * away).sum() / told.size)
+        low, high = float(told.min()), float(told.max())
+    return Summary(size, nan, inf, float(mean), float(std), low, high, preview)
