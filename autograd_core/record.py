@@ -89,7 +89,9 @@ SCALARS = (float, int, complex, np.generic)
 
 def stand_in(value: Any) -> Any:
     """What to keep of an untracked operand that no rule reads."""
-    return value if isinstance(value, SCALARS) else StandIn(value.shape, value.dtype)
+    if isinstance(value, SCALARS) or value.ndim == 0:
+        return value
+    return StandIn(value.shape, value.dtype)
 
 
 def run(op: Op, operands: Any, params: dict[str, Any]) -> Any:

@@ -41,7 +41,7 @@ def _softplus(x: Any) -> Any:
     """Smooth ReLU, ``log(1 + exp(x))``, elementwise; never overflows.
 
     >>> softplus(np.array([-1e4, 0.0, 1e4])).round(4)
-    array([0.0000e+00, 6.9310e-01, 1.0000e+04])
+    array([0.000e+00, 6.931e-01, 1.000e+04])
     """
     return np.logaddexp(x, 0.0)
 

@@ -10,7 +10,9 @@ from ..registry import defop
 from .indexing import scatter
 
 
-def _reshape(g: Any, _out: Any, _x: Any, shape: Any = None, order: Any = "C") -> Any:
+def _reshape(
+    g: Any, _out: Any, _x: Any, shape: Any = None, order: Any = "C", newshape: Any = None
+) -> Any:  # NumPy 2.0 has `newshape` where later ones have `shape`
     if order not in ("C", "F"):
         raise ValueError(
             f"reshape with order={order!r} depends on how memory is laid out, and has no "

@@ -1,0 +1,38 @@
+"""What is generated is what the code says now, and the reference leaves nothing out."""
+
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+import autograd_core as ag
+from autograd_core import functions
+from scripts import draw_docs, generate_ops_page
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+
+
+def test_the_page_of_operations_is_up_to_date() -> None:
+    assert generate_ops_page.PAGE.read_text(encoding="utf-8") == generate_ops_page.page(), (
+        "run python scripts/generate_ops_page.py"
+    )
+
+
+@pytest.mark.parametrize("name", draw_docs.PICTURES)
+def test_the_pictures_are_up_to_date(name: str) -> None:
+    drawn = draw_docs.PICTURES[name]().svg()
+    assert (DOCS / "images" / name).read_text(encoding="utf-8") == drawn, (
+        "run python scripts/draw_docs.py, and look at the pictures"
+    )
+
+
+def test_every_public_name_is_in_the_reference() -> None:
+    page = (DOCS / "api.md").read_text(encoding="utf-8")
+    missing = [
+        name
+        for name in sorted(set(ag.__all__) - set(functions.__all__))
+        if not inspect.ismodule(getattr(ag, name))
+        and not re.search(rf"(module|class|function|exception|data):: .*\b{name}\n", page)
+    ]
+    assert not missing, f"docs/api.md does not mention {missing}"
