@@ -12,7 +12,8 @@ array([0.42 , 0.071])
 
 from __future__ import annotations
 
-from . import functions, linalg, operators, testing
+from . import functions, linalg, testing
+from . import operators as _operators  # noqa: F401 - gives Tensor Python's operators
 from .backprop import node_gradients
 from .errors import (
     GradientError,
@@ -58,7 +59,6 @@ __all__ = [
     "linalg",
     "no_grad",
     "node_gradients",
-    "operators",
     "random_generator",
     "recording",
     "seed",
