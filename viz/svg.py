@@ -110,14 +110,16 @@ def _operand_numbers(graph: Graph, layout: Layout) -> list[str]:
     """Number the arrows into a box that come in another order than its operands."""
     into: dict[int, list[tuple[float, float, int]]] = {}
     for edge, route in zip(graph.edges, layout.routes, strict=True):
-        x, y = route[-1][-1]
-        into.setdefault(edge.target, []).append((x, y, edge.operand))
+        (x, y), before = route[-1][-1], route[-1][-2]
+        # On the side that the arrow does not come from.
+        beside = -9.5 if before[0] > x + 1 else 4.5
+        into.setdefault(edge.target, []).append((x + beside, y, edge.operand))
     numbers = []
     for target, ends in into.items():
         operands = [operand for _, _, operand in sorted(ends)]
         if graph.vertices[target].op not in _SYMMETRIC and operands != sorted(operands):
             numbers += [
-                f'<text x="{_n(x + 4.5)}" y="{_n(y - 4)}">{operand + 1}</text>'
+                f'<text x="{_n(x)}" y="{_n(y - 4)}">{operand + 1}</text>'
                 for x, y, operand in ends
             ]
     return [f'<g font-size="9" fill="{FAINT}">', *numbers, "</g>"] if numbers else []

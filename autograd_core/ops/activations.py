@@ -94,6 +94,8 @@ def _log_softmax(x: Any, axis: Any = -1) -> Any:
     >>> log_softmax(np.array([0.0, 1e4]))
     array([-10000.,      0.])
     """
+    if x.size == 0:
+        return x + 0.0
     shifted = x - _peak(x, axis)
     total = np.sum(np.exp(shifted), axis=axis, keepdims=True)
     if np.all(total):

@@ -213,3 +213,33 @@ def test_empty_arrays() -> None:
     assert ag.softmax(np.zeros((3, 0))).shape == (3, 0)
     with pytest.raises(ValueError, match="zero-size"):
         np.max(x)
+
+
+EMPTY = [
+    ("sum", {}, ()), ("sum", {"axis": 0}, (3,)), ("sum", {"axis": 1}, (0,)),
+    ("prod", {"axis": 0}, (3,)), ("cumsum", {"axis": 0}, (0, 3)), ("transpose", {}, (3, 0)),
+    ("reshape", {"shape": (3, 0)}, (3, 0)),
+    ("flip", {}, (0, 3)), ("squeeze", {}, (0, 3)), ("expand_dims", {"axis": 0}, (1, 0, 3)),
+    ("softmax", {"axis": 1}, (0, 3)), ("log_softmax", {"axis": 0}, (0, 3)),
+    ("logsumexp", {"axis": 1}, (0,)), ("max", {"axis": 1}, (0,)), ("mean", {"axis": 1}, (0,)),
+    ("clip", {"a_min": 0.0, "a_max": 1.0}, (0, 3)), ("var", {"axis": 1}, (0,)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "params", "shape"), EMPTY)
+def test_shapes_of_nothing_are_kept(name: str, params: dict[str, Any], shape: Any) -> None:
+    x = ag.Tensor(np.zeros((0, 3)), requires_grad=True)
+    y = getattr(ag, name)(x, **params)
+    assert y.shape == shape
+    y.backward(np.ones(shape))
+    assert x.grad.shape == (0, 3)
+
+
+def test_joining_and_multiplying_nothing() -> None:
+    x, y = (ag.Tensor(np.zeros(s), requires_grad=True) for s in ((0, 3), (3, 0)))
+    ag.concatenate([x, np.ones((2, 3))]).sum().backward()
+    (y @ x).sum().backward()
+    (x @ y).sum().backward()
+    ag.einsum("ij,ji->", x, y).backward()
+    assert (x.grad.shape, y.grad.shape) == ((0, 3), (3, 0))
+    assert not x.grad.any()
