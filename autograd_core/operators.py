@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from . import record
+from .apply import apply
 from .registry import OPS, Op
-from .tensor import Tensor, apply, asarray, is_view, new_tensor, refuse_subclass, refuse_view, wrap
+from .tensor import Tensor, asarray, is_view, new_tensor, refuse_subclass, refuse_view, wrap
 
 
 def _operator(op: Op) -> None:

@@ -316,6 +316,11 @@ def connect(tensor_type: type, apply: Callable[..., Any]) -> None:
     _Tensor, _apply = tensor_type, apply
 
 
+def call(op: Op, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+    """Call ``op`` with tensors among its arguments."""
+    return _apply(op, args, kwargs)
+
+
 def _public(op: Op) -> Callable[..., Any]:
     fn = op.fn
     # NumPy's functions take lists and numbers; this package's own are written for arrays.

@@ -10,13 +10,13 @@ import numpy as np
 
 from . import backprop, record, settings
 from .errors import GradientError, InPlaceError, NotDifferentiableError
-from .graph import Node, leaf, mark_overwritten, next_number
+from .graph import Node, leaf, mark_overwritten
 from .methods import TensorMethods
 from .ops.indexing import _getitem, _setitem
 from .ops.shape import _cast
-from .registry import OPS, PROJECTION, Op, connect, is_basic, undeclared
+from .registry import OPS, PROJECTION, Op, call, is_basic, undeclared
 
-__all__ = ["LIFT", "Tensor", "apply", "asarray"]
+__all__ = ["LIFT", "Tensor", "asarray"]
 
 GETITEM, SETITEM, CAST = OPS[_getitem], OPS[_setitem], OPS[_cast]
 
@@ -127,7 +127,7 @@ class Tensor(TensorMethods):
             raise GradientError(f"{self._describe()} is no leaf that requires a gradient")
         if new is not None:
             new = np.asarray(new.detach() if type(new) is Tensor else new)
-            _refuse_complex(new)
+            refuse_complex(new)
             new = new.astype(node.dtype, copy=False)
             if new.shape != node.shape:
                 raise ValueError(
@@ -196,13 +196,13 @@ class Tensor(TensorMethods):
 
     def clone(self) -> Tensor:
         """A copy, through which gradients flow."""
-        return apply(CAST, (self,), {"dtype": self.dtype})  # type: ignore[no-any-return]
+        return call(CAST, (self,), {"dtype": self.dtype})  # type: ignore[no-any-return]
 
     def astype(self, dtype: Any) -> Tensor:
         """A copy with another dtype; the gradient comes back in this one."""
         if np.dtype(dtype).kind not in "fc":
             return wrap(np.asarray(self._value).astype(dtype), None)
-        return apply(CAST, (self,), {"dtype": np.dtype(dtype)})  # type: ignore[no-any-return]
+        return call(CAST, (self,), {"dtype": np.dtype(dtype)})  # type: ignore[no-any-return]
 
     # --- the graph ------------------------------------------------------------------------
 
@@ -293,7 +293,7 @@ class Tensor(TensorMethods):
             return value.dtype.type(1.0) if value.ndim == 0 else np.ones_like(value)
         grad = grad._value if type(grad) is Tensor else np.asarray(grad)
         backprop.check_seed(value.shape, grad)
-        _refuse_complex(grad)
+        refuse_complex(grad)
         return grad.astype(value.dtype, copy=False)[()]
 
     def zero_grad(self) -> None:
@@ -316,13 +316,13 @@ class Tensor(TensorMethods):
             raise undeclared(ufunc)
         if "out" in kwargs:
             (kwargs["out"],) = kwargs["out"]
-        return apply(op, inputs, kwargs)
+        return call(op, inputs, kwargs)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         op = OPS.get(func)
         if op is None:
             raise undeclared(func)
-        return apply(op, args, kwargs)
+        return call(op, args, kwargs)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         if self._node is not None:
@@ -337,7 +337,7 @@ class Tensor(TensorMethods):
     # --- Python's protocols -----------------------------------------------------------------
 
     def __getitem__(self, index: Any) -> Tensor:
-        return apply(GETITEM, (self,), {"index": _frozen(index)})  # type: ignore[no-any-return]
+        return call(GETITEM, (self,), {"index": _frozen(index)})  # type: ignore[no-any-return]
 
     def __setitem__(self, index: Any, value: Any) -> None:
         index = _frozen(index)
@@ -356,7 +356,7 @@ class Tensor(TensorMethods):
             )
         if type(value) is not Tensor:
             value = np.asarray(value, dtype=self.dtype)
-        self._rebind(apply(SETITEM, (self, value), {"index": index}))
+        self._rebind(call(SETITEM, (self, value), {"index": index}))
 
     def _check_in_place(self, what: str) -> None:
         node = self._node
@@ -520,78 +520,11 @@ def wrap(value: Any, node: Node | None) -> Tensor:
 new_tensor = Tensor.__new__
 
 
-def _value_of(x: Any) -> Any:
+def value_of(x: Any) -> Any:
     return x._value if type(x) is Tensor else x
 
 
-LIFT = backprop.Lift(wrap, _value_of)
-
-# --- applying an op to tensors ------------------------------------------------------------------
-
-
-def apply(op: Op, args: Any, kwargs: dict[str, Any]) -> Any:
-    """Call ``op`` with tensors among its arguments; the result is a tensor, or several."""
-    if kwargs or op.variadic or len(args) != op.arity:
-        if "out" in kwargs:
-            return _apply_into(op, args, dict(kwargs))
-        if op.composition is not None:
-            return _apply_derived(op, args, kwargs)
-        try:
-            args, params = op.bind(args, kwargs)
-        except TypeError:
-            if op.mask & 1 or op.arity == 1:
-                raise
-            return _plain(op, args, kwargs)  # np.where(condition)
-        if params:
-            params = {key: _value_of(value) for key, value in params.items()}
-    elif len(args) == 1 and type(args[0]) is Tensor:
-        x, node = args[0]._value, args[0]._node
-        try:
-            value = op.fn(x)
-        except ValueError as error:
-            raise record.explain(op, (x,), error) from None
-        if node is not None:
-            node = record.record_one(op, value, x, node) if op.mask else None
-        return _handles(op, value, node)
-    else:
-        params = record.NO_PARAMS
-    values, parents, tracked, bit = [], [], 0, 1
-    for x in args:
-        if type(x) is Tensor:
-            values.append(x._value)
-            node = x._node
-            parents.append(node)
-            if node is not None:
-                tracked |= bit
-        else:
-            values.append(x if isinstance(x, _NUMBERS) else _array(x))
-            parents.append(None)
-        bit <<= 1
-    if not op.variadic and tracked & ~op.mask:
-        parents = [node if op.mask >> i & 1 else None for i, node in enumerate(parents)]
-        tracked &= op.mask
-    if tracked and params and record.recording():
-        op.check_params(params)
-    value = record.run(op, values, params)
-    node = (
-        record.record(op, value, tuple(values), tuple(parents), tracked, params)
-        if tracked
-        else None
-    )
-    return _handles(op, value, node)
-
-
-_NUMBERS = (*record.SCALARS, type(None))
-
-
-def _array(x: Any) -> Any:
-    """An operand that is no tensor and no number, as an array."""
-    if type(x) is np.ndarray:
-        return x
-    if isinstance(x, (list, tuple)):
-        return np.asarray(x)
-    refuse_subclass(x)
-    return x
+LIFT = backprop.Lift(wrap, value_of)
 
 
 def refuse_subclass(x: Any) -> None:
@@ -602,91 +535,11 @@ def refuse_subclass(x: Any) -> None:
         )
 
 
-def _refuse_complex(g: Any) -> None:
+def refuse_complex(g: Any) -> None:
     if g.dtype.kind == "c":
         raise NotDifferentiableError(
             "a complex gradient was given for a real value; only real ones are supported"
         )
-
-
-def _apply_into(op: Op, args: Any, kwargs: dict[str, Any]) -> Any:
-    """Apply ``op`` and store the result where ``out=`` says."""
-    target = kwargs.pop("out")
-    if target is None:
-        return apply(op, args, kwargs)
-    what = f"out= of {op.name}"
-    operands = [x for x in _flat((*args, *kwargs.values())) if type(x) is Tensor]
-    tracked = record.recording() and any(x._node is not None for x in operands)
-    if type(target) is not Tensor and tracked and op.rules != (None,) * op.arity:
-        raise InPlaceError(
-            f"{what}: an array cannot take the result of a tensor that requires a gradient, which "
-            "would cut it from the graph unseen. Leave out= away, or pass a Tensor."
-        )
-    if type(target) is Tensor:
-        target._check_in_place(what)
-        refuse_view(target, what)
-    if kwargs.get("where", True) is not True and not tracked:
-        # Elements that `where` leaves out keep what the target held.
-        kwargs["out"] = np.array(_value_of(target))
-        result = _plain(op, args, kwargs)
-    else:
-        result = apply(op, args, kwargs)
-    if type(target) is Tensor:
-        target._rebind(result)
-    else:
-        np.copyto(target, result._value, casting="same_kind")
-    return target
-
-
-def _handles(op: Op, value: Any, node: Node | None) -> Any:
-    """The tensor of a result, or the tensors of several."""
-    if isinstance(value, _ARRAYS):
-        tensor = wrap(value, node)
-        if node is None and op in VIEWS and value.base is not None:
-            tensor._view = True
-        return tensor
-    if isinstance(value, (tuple, list)):
-        nodes = [node and record.project(node, k) for k in range(len(value))]
-        outputs = [wrap(v, n) for v, n in zip(value, nodes, strict=True)]
-        return value._make(outputs) if hasattr(value, "_make") else type(value)(outputs)
-    # A duck array; or a plain fact, from np.shape and friends.
-    return wrap(value, node) if hasattr(value, "__array_function__") else value
-
-
-_ARRAYS = (np.ndarray, np.generic)
-
-
-def _plain(op: Op, args: Any, kwargs: dict[str, Any]) -> Any:
-    value = op.fn(*map(_value_of, args), **{k: _value_of(v) for k, v in kwargs.items()})
-    return wrap(value, None) if isinstance(value, (np.ndarray, np.generic)) else value
-
-
-def _apply_derived(op: Op, args: Any, kwargs: dict[str, Any]) -> Any:
-    operands = [*args, *kwargs.values()]
-    if not any(type(x) is Tensor and x._node is not None for x in _flat(operands)):
-        value = op.fn(*map(_values_of, args), **{k: _values_of(v) for k, v in kwargs.items()})
-        if isinstance(value, tuple):
-            return value._make(map(wrap, value, (None,) * len(value)))  # type: ignore[attr-defined]
-        return wrap(value, None)
-    op.check_params(kwargs)
-    first = next_number()
-    assert op.composition is not None
-    result = op.composition(*args, **kwargs)
-    if type(result) is Tensor and result._node is not None and result._node.number > first:
-        result._node.derived = (op, first)
-    return result
-
-
-def _flat(values: Any) -> Iterator[Any]:
-    for value in values:
-        if isinstance(value, (list, tuple)):
-            yield from _flat(value)
-        else:
-            yield value
-
-
-def _values_of(x: Any) -> Any:
-    return type(x)(map(_values_of, x)) if type(x) in (list, tuple) else _value_of(x)
 
 
 def _frozen(index: Any) -> Any:
@@ -750,11 +603,8 @@ def _ufunc_method(ufunc: Any, method: str, inputs: Any, kwargs: dict[str, Any]) 
         (kwargs["out"],) = kwargs["out"]
     if method == "reduce" and ufunc in _REDUCTIONS:
         kwargs = {"axis": 0, **{k: v for k, v in kwargs.items() if v is not None or k == "axis"}}
-        return apply(_REDUCTIONS[ufunc], inputs[:1], kwargs)
+        return call(_REDUCTIONS[ufunc], inputs[:1], kwargs)
     if method == "accumulate" and ufunc is np.add:
-        return apply(OPS[np.cumsum], inputs[:1], {"axis": 0, **kwargs})
+        return call(OPS[np.cumsum], inputs[:1], {"axis": 0, **kwargs})
     error = undeclared(ufunc)
     raise NotDifferentiableError(f"{ufunc.__name__}.{method} is not declared. {error}")
-
-
-connect(Tensor, apply)

@@ -24,6 +24,7 @@ STAGES = (
     "settings",
     "methods",
     "tensor",
+    "apply",
     "operators",
     "forward",
     "tree",
