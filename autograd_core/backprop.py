@@ -150,7 +150,7 @@ def _walk(
             raise released(node)
         out = node.out
         if lift:
-            out, operands = _lifted(node, lift)
+            out, operands = lifted(node, lift)
         if out is None:
             out = node
         closely = guarded and op.kind == "elementwise"
@@ -167,7 +167,7 @@ def _walk(
                 # `op.pull`, written out: the call would cost as much as a small rule.
                 contribution = pull(g, out, x, y) if pair else pull(g, out, *operands)
             elif closely:
-                contribution = _pull_guarded(op, pull, g, out, operands, params, parent, lift)
+                contribution = pull_guarded(op, pull, g, out, operands, params, parent, lift)
             else:
                 contribution = op.pull(pull, g, out, operands, params, parent)
             try:
@@ -194,7 +194,7 @@ def _walk(
     return found
 
 
-def _lifted(node: Node, lift: Lift) -> tuple[Any, tuple[Any, ...]]:
+def lifted(node: Node, lift: Lift) -> tuple[Any, tuple[Any, ...]]:
     """The output and operands as tensors on the graph, so that rules are recorded."""
     out = node.out
     if isinstance(out, (tuple, list)):
@@ -238,7 +238,7 @@ def _scatter_into(
     part.add_to(gradients[parent])
 
 
-def _pull_guarded(
+def pull_guarded(
     op: Op,
     i: int,
     g: Any,

@@ -11,7 +11,7 @@ There is no second table. How a tangent passes an op follows from the op's kind:
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -50,20 +50,29 @@ def push_forward(
     return tangents
 
 
+class _Box(NamedTuple):
+    """A node, with what its rules need: values, or tensors where tangents are recorded."""
+
+    node: Node
+    op: Op
+    out: Any
+    operands: tuple[Any, ...]
+    lift: Lift | None
+    #: Which outputs of several are looked at; None where there is one.
+    used: set[int] | None
+
+
 def _push(node: Node, tangents: list[Any], used: set[int] | None, lift: Lift | None) -> Any:
     op: Op = node.op
     if op is PROJECTION:
         return tangents[0][node.params["index"]]
-    out, operands = backprop._lifted(node, lift) if lift else (node.out, node.operands)
+    out, operands = backprop.lifted(node, lift) if lift else (node.out, node.operands)
     if operands is None:
         raise backprop.released(node)
     if op.kind == "linear":
         return _apply(op, [_tangent(op, i, t, operands[i]) for i, t in enumerate(tangents)], node)
-    terms = [
-        _term(op, i, t, node, node if out is None else out, operands, used, lift)
-        for i, t in enumerate(tangents)
-        if t is not None
-    ]
+    box = _Box(node, op, node if out is None else out, operands, lift, used)
+    terms = [_term(box, i, t) for i, t in enumerate(tangents) if t is not None]
     terms = [t for t in terms if t is not None]
     if not terms:
         return None
@@ -94,81 +103,60 @@ def _tangent(op: Op, i: int, tangent: Any, operand: Any) -> Any:
     return np.zeros(getattr(operand, "shape", ()), getattr(operand, "dtype", float))
 
 
-def _term(
-    op: Op,
-    i: int,
-    tangent: Any,
-    node: Node,
-    out: Any,
-    operands: tuple[Any, ...],
-    used: set[int] | None,
-    lift: Lift | None,
-) -> Any:
+def _term(box: _Box, i: int, tangent: Any) -> Any:
+    """What the tangent of operand ``i`` adds to that of the output."""
+    op, node = box.op, box.node
     if op.kind == "multilinear":
-        replaced = [tangent if k == i else x for k, x in enumerate(operands)]
+        replaced = [tangent if k == i else x for k, x in enumerate(box.operands)]
         return _apply(op, replaced, node)
     if not op.variadic and (op.rules[i] is ZERO or op.rules[i] is None):
         return None
     if op.kind == "elementwise":
         if tangent.shape != node.shape:
             tangent = np.broadcast_to(tangent, node.shape)
-        return _along_rule(op, i, tangent, node, out, operands, lift)
-    return _transposed(op, i, tangent, node, out, operands, used, lift)
+        return _along_rule(box, i, tangent)
+    return _transposed(box, i, tangent)
 
 
-def _along_rule(
-    op: Op,
-    i: int,
-    tangent: Any,
-    node: Node,
-    out: Any,
-    operands: tuple[Any, ...],
-    lift: Lift | None,
-) -> Any:
+def _along_rule(box: _Box, i: int, tangent: Any) -> Any:
     """Apply the rule of an elementwise op to a tangent: it multiplies by the local derivative.
 
     A zero stays zero, as in reverse mode: a zero tangent at a singular point, and an infinite
     tangent, which comes from one, where the derivative is zero.
     """
-    params = node.params
-    moved = backprop._pull_guarded(op, i, tangent, out, operands, params, node, lift)
-    lost = np.isnan(lift.value(moved) if lift else moved)
+    node, op, out, operands, lift, _ = box
+    value = lift.value if lift else _itself
+    moved = backprop.pull_guarded(op, i, tangent, out, operands, node.params, node, lift)
+    lost = np.isnan(value(moved))
     if np.any(lost):
         ones = np.ones(node.shape, node.dtype)
-        slope = op.pull(i, ones, out, operands, params, node)
-        moved = np.where(lost & ((lift.value(slope) if lift else slope) == 0), 0.0, moved)
+        slope = op.pull(i, ones, out, operands, node.params, node)
+        moved = np.where(lost & (value(slope) == 0), 0.0, moved)
     return moved
 
 
-def _transposed(
-    op: Op,
-    i: int,
-    tangent: Any,
-    node: Node,
-    out: Any,
-    operands: tuple[Any, ...],
-    used: set[int] | None,
-    lift: Lift | None,
-) -> Any:
+def _itself(x: Any) -> Any:
+    return x
+
+
+def _transposed(box: _Box, i: int, tangent: Any) -> Any:
     """Go back through the recorded rule of operand ``i``: ⟨Jᵀu, t⟩ has the gradient Jt in u."""
-    if used is None:
-        probe: Any = wrap(np.zeros(node.shape, node.dtype), leaf(node.shape, node.dtype))
-        probes = [probe]
-    else:
-        probe = [
-            wrap(np.zeros(s, d), leaf(s, d)) if k in used else None
-            for k, (s, d) in enumerate(zip(node.shape, node.dtype, strict=True))
-        ]
-        probes = [p for p in probe if p is not None]
+    node, op, out, operands, lift, used = box
+    several = used is not None
+    shapes = node.shape if several else (node.shape,)
+    dtypes = node.dtype if several else (node.dtype,)
+    probes = [
+        wrap(np.zeros(shape, dtype), leaf(shape, dtype)) if used is None or k in used else None
+        for k, (shape, dtype) in enumerate(zip(shapes, dtypes, strict=True))
+    ]
     parent: Any = node.parents[i]
-    back = op.pull(i, probe, out, operands, node.params, parent)
+    back = op.pull(i, probes if several else probes[0], out, operands, node.params, parent)
     if type(back) is Scatter:
         back = scatter(back.g, index=back.index, shape=parent.shape)
     if type(back) is not Tensor or back._node is None:
         return None
-    nodes = [p._node for p in probes]
+    nodes = [None if p is None else p._node for p in probes]
     seed = tangent if lift is None or type(tangent) is Tensor else LIFT.wrap(tangent, None)
-    found = backprop.differentiate({back._node: seed}, nodes, lift)
-    if used is None:
-        return found.get(probe._node)
-    return [None if p is None else found.get(p._node) for p in probe]
+    found = backprop.differentiate({back._node: seed}, [n for n in nodes if n is not None], lift)
+    pushed = [None if n is None else found.get(n) for n in nodes]
+    return pushed if several else pushed[0]
