@@ -11,7 +11,7 @@ from . import record
 from .errors import InPlaceError
 from .graph import Node, next_number
 from .registry import Op, connect
-from .tensor import VIEWS, Tensor, refuse_subclass, refuse_view, value_of, wrap
+from .tensor import VIEWS, Tensor, mark_view, refuse_subclass, refuse_view, value_of, wrap
 
 __all__ = ["apply"]
 
@@ -32,6 +32,7 @@ def apply(op: Op, args: Any, kwargs: dict[str, Any]) -> Any:
         if params:
             params = {key: value_of(value) for key, value in params.items()}
     elif len(args) == 1 and type(args[0]) is Tensor:
+        params = record.NO_PARAMS
         x, node = args[0]._value, args[0]._node
         try:
             value = op.fn(x)
@@ -39,7 +40,7 @@ def apply(op: Op, args: Any, kwargs: dict[str, Any]) -> Any:
             raise record.explain(op, (x,), error) from None
         if node is not None:
             node = record.record_one(op, value, x, node) if op.mask else None
-        return _handles(op, value, node)
+        return _handles(op, value, node, x, params)
     else:
         params = record.NO_PARAMS
     values, parents, tracked, bit = [], [], 0, 1
@@ -65,7 +66,7 @@ def apply(op: Op, args: Any, kwargs: dict[str, Any]) -> Any:
         if tracked
         else None
     )
-    return _handles(op, value, node)
+    return _handles(op, value, node, values[0] if values else None, params)
 
 
 _NUMBERS = (*record.SCALARS, type(None))
@@ -98,6 +99,11 @@ def _apply_into(op: Op, args: Any, kwargs: dict[str, Any]) -> Any:
         target._check_in_place(what)
         refuse_view(target, what)
     if kwargs.get("where", True) is not True and not tracked:
+        if type(target) is Tensor and target._node is not None and record.recording():
+            raise InPlaceError(
+                f"{what}: with where= it would keep part of a value that requires a gradient; "
+                "write np.where(mask, result, t) instead"
+            )
         # Elements that `where` leaves out keep what the target held.
         kwargs["out"] = np.array(value_of(target))
         result = _plain(op, args, kwargs)
@@ -110,16 +116,19 @@ def _apply_into(op: Op, args: Any, kwargs: dict[str, Any]) -> Any:
     return target
 
 
-def _handles(op: Op, value: Any, node: Node | None) -> Any:
-    """The tensor of a result, or the tensors of several."""
+def _handles(op: Op, value: Any, node: Node | None, x: Any, params: dict[str, Any]) -> Any:
+    """The tensor of a result computed from ``x``, or the tensors of several."""
     if isinstance(value, _ARRAYS):
         tensor = wrap(value, node)
-        if node is None and op in VIEWS and value.base is not None:
-            tensor._view = True
+        if op in VIEWS:
+            mark_view(tensor, op, x, params)
         return tensor
     if isinstance(value, (tuple, list)):
         nodes = [node and record.project(node, k) for k in range(len(value))]
         outputs = [wrap(v, n) for v, n in zip(value, nodes, strict=True)]
+        if op in VIEWS:
+            for output in outputs:
+                mark_view(output, op, x, params)
         return value._make(outputs) if hasattr(value, "_make") else type(value)(outputs)
     # A duck array; or a plain fact, from np.shape and friends.
     return wrap(value, node) if hasattr(value, "__array_function__") else value

@@ -43,9 +43,9 @@ def backward(root: Node, seed: Any, retain_graph: bool = False) -> None:
             g = gradients.pop(node, None)
             fresh[node] = np.zeros(node.shape, node.dtype) if g is None else _unaliased(g)
             del g
-    with _commit, np.errstate(all="ignore"):
+    with _commit:
         # Sums first: an error in one of them leaves every gradient as it was.
-        sums = [g if n.grad is None else np.asarray(n.grad + g) for n, g in fresh.items()]
+        sums = [g if n.grad is None else _sum(n.grad, g) for n, g in fresh.items()]
         for node, g in zip(fresh, sums, strict=True):
             node.grad = g
     if not retain_graph:
@@ -55,6 +55,11 @@ def backward(root: Node, seed: Any, retain_graph: bool = False) -> None:
 
 
 _commit = threading.Lock()
+
+
+def _sum(a: Any, b: Any) -> Any:
+    with np.errstate(all="ignore"):
+        return np.asarray(a + b)
 
 
 def differentiate(

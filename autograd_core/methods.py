@@ -57,8 +57,8 @@ class TensorMethods:
         return _call("transpose", self, _one_or_many(axes) if axes else None)
 
     def flatten(self) -> Any:
-        """The elements in one axis."""
-        return _call("reshape", self, -1)
+        """A copy with the elements in one axis."""
+        return _call("reshape", self, -1).clone()
 
 
 def _call(name: str, *args: Any, **kwargs: Any) -> Any:

@@ -28,6 +28,14 @@ def recording() -> bool:
     return mode.get() is not False
 
 
+_SUSPENDED = (
+    inspect.isgeneratorfunction,
+    inspect.iscoroutinefunction,
+    inspect.isasyncgenfunction,
+    inspect.isclass,
+)
+
+
 class no_grad(ContextDecorator):
     """Run code without recording it, as a context manager or as a decorator.
 
@@ -41,8 +49,11 @@ class no_grad(ContextDecorator):
 
     def __call__(self, func: _F) -> _F:
         """Decorate a function; a generator would leave the block before it runs."""
-        if inspect.isgeneratorfunction(func):
-            raise TypeError("no_grad cannot decorate a generator; open the block inside it")
+        if any(test(func) for test in _SUSPENDED):
+            raise TypeError(
+                "no_grad cannot decorate a generator, a coroutine or a class, which run after the "
+                "call; open the block inside: with no_grad(): ..."
+            )
         return super().__call__(func)
 
     def __enter__(self) -> None:
@@ -116,7 +127,8 @@ def explain(op: Op, operands: Any, error: ValueError) -> ValueError:
             f"{op.name}: shapes {listed} do not broadcast: counted from the right, axes must be "
             "equal or 1. Reshape one of them, with x[:, None] for example."
         )
-    return ShapeError(f"{op.name} of shape {listed}: {error}")
+    error.add_note(f"in {op.name} of shape {listed}")
+    return ShapeError(f"{op.name} of shape {listed}: {error}") if shapes else error
 
 
 def _broadcast(shapes: list[tuple[int, ...]]) -> bool:
@@ -171,9 +183,10 @@ def record_one(op: Op, value: Any, x: Any, x_node: Node) -> Node | None:
     if mode.get() is not True or isinstance(value, (tuple, list)):
         return record(op, value, (x,), (x_node,), 1)
     keep_out, (keep_x,) = op.table[1]
-    kept = (x if keep_x else x_node,)
+    parents = (x_node,)
+    kept = (x,) if keep_x else parents
     out = value if keep_out else None
-    return Node(op, (x_node,), kept, out, NO_PARAMS, value.shape, value.dtype)
+    return Node(op, parents, kept, out, NO_PARAMS, value.shape, value.dtype)
 
 
 def record_pair(
@@ -185,15 +198,18 @@ def record_pair(
         tracked = (x_node is not None) + 2 * (y_node is not None)
         return record(op, value, (x, y), (x_node, y_node), tracked)
     keep_out, (keep_x, keep_y) = op.table[(x_node is not None) + 2 * (y_node is not None)]
-    if not keep_x:
-        x = x_node if x_node is not None else stand_in(x)
-    if not keep_y:
-        y = y_node if y_node is not None else stand_in(y)
+    parents = operands = (x_node, y_node)
+    if keep_x or keep_y or x_node is None or y_node is None:
+        if not keep_x:
+            x = x_node if x_node is not None else stand_in(x)
+        if not keep_y:
+            y = y_node if y_node is not None else stand_in(y)
+        operands = (x, y)
     # `Node(...)`, written out: the call would cost as much as the product of two small vectors.
     node = new_node(Node)
     node.op = op
-    node.parents = (x_node, y_node)
-    node.operands = (x, y)
+    node.parents = parents
+    node.operands = operands
     node.out = value if keep_out else None
     node.params = NO_PARAMS
     node.shape = value.shape

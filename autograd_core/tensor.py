@@ -14,7 +14,7 @@ from .graph import Node, leaf, mark_overwritten
 from .methods import TensorMethods
 from .ops.indexing import _getitem, _setitem
 from .ops.shape import _cast
-from .registry import OPS, PROJECTION, Op, call, is_basic, undeclared
+from .registry import OPS, Op, call, is_basic, undeclared
 
 __all__ = ["LIFT", "Tensor", "asarray"]
 
@@ -40,8 +40,8 @@ class Tensor(TensorMethods):
     array([2., 4.])
     """
 
-    # The last two are set on few tensors only: the node of a leaf that stopped requiring a
-    # gradient, and whether an untracked value is a view of another tensor's.
+    # Two are set on few tensors only: `_resting`, the node of a leaf that stopped requiring a
+    # gradient, and `_view`, whether the value is a view of another tensor's.
     __slots__ = ("__weakref__", "_name", "_node", "_resting", "_value", "_view")
 
     _value: Any
@@ -191,7 +191,7 @@ class Tensor(TensorMethods):
         return self._value.tolist()
 
     def detach(self) -> Tensor:
-        """A tensor of the same value, shared, that is not part of the graph."""
+        """A tensor of the same value, shared until either is changed, that has no graph."""
         return wrap(self._value, None)
 
     def clone(self) -> Tensor:
@@ -226,6 +226,7 @@ class Tensor(TensorMethods):
             value = self._value
             if node is not None and (node.shape, node.dtype) == (value.shape, value.dtype):
                 self._node = node  # graphs that were recorded before know this one
+                node.name = self._name
                 return self
             if value.dtype.kind != "f":
                 raise NotDifferentiableError(
@@ -234,7 +235,7 @@ class Tensor(TensorMethods):
                 )
             self._node = leaf(value.shape, value.dtype, self._name)
         elif not flag and node is not None:
-            self._resting, self._node = node, None
+            self._resting, self._node, self._name = node, None, node.name
         return self
 
     @property
@@ -298,8 +299,9 @@ class Tensor(TensorMethods):
 
     def zero_grad(self) -> None:
         """Forget the gradient collected so far."""
-        if self._node is not None:
-            self._node.grad = None
+        node = self._node or getattr(self, "_resting", None)
+        if node is not None:
+            node.grad = None
 
     def _describe(self) -> str:
         name = f" {self.name!r}" if self.name else ""
@@ -377,7 +379,7 @@ class Tensor(TensorMethods):
         if node is not None and node.op is not None and not record.recording():
             raise InPlaceError(
                 f"a change in place of {self._describe()} under no_grad() would cut it from the "
-                "graph unseen; change t.detach(), or leave no_grad() away"
+                "graph unseen; write t = t.detach() first, or leave no_grad() away"
             )
         if value.dtype != self.dtype:
             if not np.can_cast(value.dtype, self.dtype, "same_kind"):
@@ -567,17 +569,17 @@ VIEWS = {
 }  # fmt: skip
 
 
+def mark_view(t: Tensor, op: Op, x: Any, params: dict[str, Any]) -> None:
+    """Note whether ``t``, which ``op`` read out of ``x``, would in NumPy change with ``x``."""
+    if op is GETITEM:
+        t._view = is_basic(params["index"])
+    else:
+        t._view = np.may_share_memory(t._value, x)
+
+
 def is_view(t: Tensor) -> bool:
     """Whether in NumPy a change of ``t`` in place would be seen by the tensor it was read from."""
-    node = t._node
-    if node is None:
-        return getattr(t, "_view", False)
-    op = node.op
-    if op is PROJECTION and node.parents[0] is not None:
-        op = node.parents[0].op
-    if op is GETITEM:
-        return is_basic(node.params["index"])
-    return op in VIEWS and getattr(t._value, "base", None) is not None
+    return getattr(t, "_view", False)
 
 
 def refuse_view(t: Tensor, what: str) -> None:

@@ -17,7 +17,7 @@ from .ops.shape import cast
 from .record import force_recording
 from .registry import OPS
 from .tensor import LIFT, Tensor, asarray, wrap
-from .tree import flatten
+from .tree import flatten, flatten_like
 
 __all__ = ["grad", "gradients", "jvp", "value_and_grad"]
 
@@ -83,6 +83,11 @@ def value_and_grad(
     >>> value_and_grad(lambda x: (x * x).sum())(np.array([1.0, 2.0]))
     (array(5.), array([2., 4.]))
     """
+    if not callable(f):
+        raise TypeError(
+            f"a function is needed, not {type(f).__name__}; for the gradient of a value that was "
+            "computed already there is gradients(output, wrt)"
+        )
     single = not isinstance(argnums, Sequence)
     given: Any = [argnums] if single else argnums
     numbers = [operator.index(i) for i in given]
@@ -226,12 +231,14 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
     >>> float(tangent)
     2.0
     """
-    leaves, rebuild = flatten(list(primals))
-    directions, _ = flatten(list(tangents))
-    if len(leaves) != len(directions):
+    if not isinstance(primals, (list, tuple)) or not isinstance(tangents, (list, tuple)):
+        raise TypeError("jvp takes a tuple of primals and one of tangents: jvp(f, (x,), (v,))")
+    if len(primals) != len(tangents):
         raise ValueError(
-            f"jvp: {len(leaves)} primals but {len(directions)} tangents; give one for each"
+            f"jvp: {len(primals)} primals but {len(tangents)} tangents; give one for each"
         )
+    leaves, rebuild = flatten(list(primals))
+    directions = flatten_like(list(tangents), list(primals), "jvp: tangents")
     tensors_in = any(type(x) is Tensor for x in (*leaves, *directions))
     recording = record.recording()
     with force_recording():

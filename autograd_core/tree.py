@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["flatten", "named_leaves"]
+__all__ = ["flatten", "flatten_like", "named_leaves"]
 
 
 def flatten(tree: Any) -> tuple[list[Any], Callable[[list[Any]], Any]]:
@@ -45,6 +45,30 @@ def _assemble(plan: Any, values: list[Any]) -> Any:
     if hasattr(original, "_make"):
         return original._make(items)
     return tuple(items) if isinstance(original, tuple) else items
+
+
+def flatten_like(tree: Any, pattern: Any, what: str, place: str = "") -> list[Any]:
+    """List the leaves of ``tree`` in the order of ``pattern``, which it must have the form of.
+
+    >>> flatten_like({"b": 2, "a": 1}, {"a": 0, "b": 0}, "tangents")
+    [1, 2]
+    """
+    at = f" at {place}" if place else ""
+    if isinstance(pattern, dict):
+        if not isinstance(tree, dict) or set(tree) != set(pattern):
+            raise ValueError(f"{what}{at} must be a dict with the keys {list(pattern)}")
+        parts = [(key, tree[key], part) for key, part in pattern.items()]
+    elif isinstance(pattern, (list, tuple)):
+        if not isinstance(tree, (list, tuple)) or len(tree) != len(pattern):
+            raise ValueError(f"{what}{at} must be a sequence of length {len(pattern)}")
+        parts = [(i, *both) for i, both in enumerate(zip(tree, pattern, strict=True))]
+    else:
+        return [tree]
+    return [
+        leaf
+        for key, part, like in parts
+        for leaf in flatten_like(part, like, what, f"{place}[{key!r}]")
+    ]
 
 
 def named_leaves(tree: Any, prefix: str = "") -> list[str]:

@@ -177,7 +177,10 @@ def _svd_rule(g: Any, out: Any, _a: Any) -> Any:
         squares = s * s
         gaps = squares[..., None, :] - squares[..., :, None]
         diagonal = np.eye(k, dtype=bool)
-        if np.any((gaps == 0) & ~diagonal):
+        # Equal but for rounding is equal: what is divided by such a gap is noise.
+        least = np.finfo(s.dtype).eps * 8 * k * np.max(s, axis=-1)[..., None, None]
+        apart = np.abs(s[..., None, :] - s[..., :, None]) > least
+        if not np.all(apart | diagonal):
             raise np.linalg.LinAlgError(
                 "svd: singular values repeat, so the derivative of the singular vectors does not "
                 "exist; use the values only, at order 1"

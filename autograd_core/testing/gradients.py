@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..tensor import Tensor
+from ..record import force_recording
+from ..tensor import Tensor, asarray
 from ..transforms import grad, gradients
 from ..tree import flatten, named_leaves
 
@@ -58,12 +59,13 @@ def check_gradients(
 ) -> dict[str, float]:
     """Check the gradients of ``f`` at ``args`` against central differences.
 
-    A result that is not one number is weighted by a random cotangent, since a cotangent of ones
-    hides wrong factors.
+    What ``f`` returns, arrays in any structure, is weighted by random numbers, since a cotangent
+    of ones hides wrong factors.
 
     Args:
         f: a function of arrays that returns a number or an array.
-        args: arrays, or nested dicts, lists and tuples of arrays; computed with in float64.
+        args: arrays, or nested dicts, lists and tuples of arrays. Floating ones are computed with
+            in float64; integers and booleans in arrays, indices say, are passed on as they are.
         wrt: leaves by name, in float64, that ``f`` reads besides, as in
             ``dict(model.named_parameters())``; their values are varied and put back.
         order: 2 checks the gradient of the gradient too.
@@ -83,9 +85,10 @@ def check_gradients(
     """
     if order not in (1, 2):
         raise ValueError(f"check_gradients: order must be 1 or 2, not {order}")
-    leaves, rebuild = flatten([_float64(a) for a in args])
-    names = [f"argument {name}" for name in named_leaves(list(args))]
-    leaves = [np.array(x, dtype=float) for x in leaves]
+    if elements < 1:
+        raise ValueError(f"check_gradients: elements must be at least 1, not {elements}")
+    if wrt is not None and not isinstance(wrt, Mapping):
+        raise TypeError("check_gradients: wrt maps names to leaves: {'w': w}")
     free = dict(wrt or {})
     for name, t in free.items():
         if t.dtype != np.float64:
@@ -93,18 +96,40 @@ def check_gradients(
                 f"check_gradients: {name} has dtype {t.dtype}; finite differences need float64, "
                 "so build the model with dtype=float"
             )
+    everything, assemble = flatten(list(args))
+    names, places, leaves = [], [], []
+    for place, (name, x) in enumerate(zip(named_leaves(list(args)), everything, strict=True)):
+        value = np.asarray(_value(x))
+        if value.dtype.kind == "f" or (isinstance(x, (int, float)) and not isinstance(x, bool)):
+            names.append(f"argument {name}")
+            places.append(place)
+            leaves.append(np.array(value, dtype=float))
     if not leaves and not free:
-        raise ValueError("check_gradients: nothing to vary; pass arguments, or leaves as wrt")
+        raise ValueError("check_gradients: nothing to vary; pass floating arrays, or leaves as wrt")
+
+    def outputs(values: list[Any]) -> list[Any]:
+        """What ``f`` returns for these values in place of its floating arguments."""
+        given = list(everything)  # indices, labels and masks stay as they are
+        for place, value in zip(places, values, strict=True):
+            given[place] = asarray(value)
+        return [asarray(y) for y in flatten(f(*assemble(given)))[0]]
+
     rng = np.random.default_rng(seed)
-    u = rng.normal(size=np.shape(_value(f(*rebuild(leaves)))))
+    shapes = [y.shape for y in outputs(leaves)]
+    u = [rng.normal(size=shape) for shape in shapes]
+    v = [rng.normal(size=shape) for shape in shapes]
 
     def weighted(values: list[Any]) -> Any:
-        y = f(*rebuild(values))
-        return (y * u).sum() if np.shape(_value(y)) else y * float(u)
+        # The square makes the cotangent depend on the arguments, which order 2 must see.
+        return sum(
+            (y * a).sum() + 0.5 * (y * y * b).sum()
+            for y, a, b in zip(outputs(values), u, v, strict=True)
+        )
 
     checks = [("", weighted)]
     if order == 2:
-        directions = [rng.normal(size=np.shape(x)) for x in (*leaves, *free.values())]
+        arrays = [*leaves, *(t.data for t in free.values())]
+        directions = [rng.normal(size=x.shape) for x in arrays]
 
         def along(values: list[Any]) -> Any:
             found = _gradients(weighted, values, list(free.values()), create_graph=True)
@@ -114,6 +139,8 @@ def check_gradients(
     errors = {}
     for suffix, function in checks:
         exact = _gradients(function, leaves, list(free.values()), create_graph=False)
+        size_of_value = abs(float(_value(function(leaves))))
+        noise = 8 * np.finfo(float).eps * size_of_value / EPSILON
         for k, name in enumerate((*names, *free)):
             x = leaves[k] if k < len(leaves) else free[name]
             size = int(np.prod(x.shape))
@@ -122,14 +149,9 @@ def check_gradients(
                 _along_one(function, leaves, free, k), _value(x), EPSILON, chosen
             )
             errors[name + suffix] = _compare(
-                name + suffix, np.asarray(exact[k]), numeric, chosen, tolerance
+                name + suffix, np.asarray(exact[k]), numeric, chosen, tolerance, noise
             )
     return errors
-
-
-def _float64(tree: Any) -> Any:
-    leaves, rebuild = flatten(tree)
-    return rebuild([np.array(_value(x), dtype=float) for x in leaves])
 
 
 def _value(x: Any) -> Any:
@@ -143,7 +165,8 @@ def _gradients(
     if not free:
         return list(grad(function)(values))
     tensors = [x if type(x) is Tensor else Tensor(x, requires_grad=True) for x in values]
-    output = function(tensors)
+    with force_recording():
+        output = function(tensors)
     found = gradients(output, [*tensors, *free], create_graph=create_graph)
     return found if create_graph else [g.detach().data for g in found]
 
@@ -168,12 +191,14 @@ def _along_one(
     return of_leaf if k < len(leaves) else of_free
 
 
-def _compare(name: str, exact: Any, numeric: Any, chosen: Any, tolerance: float) -> float:
+def _compare(
+    name: str, exact: Any, numeric: Any, chosen: Any, tolerance: float, noise: float
+) -> float:
     a, b = exact.reshape(-1)[chosen], numeric.reshape(-1)[chosen]
     if a.size == 0:
         return 0.0
-    # Below this the numbers are rounding: differences of values near 1 over the step.
-    scale = max(float(np.linalg.norm(a)), float(np.linalg.norm(b)), 1e-4)
+    # Below `noise` the numbers are rounding: that of the values, over the step.
+    scale = max(float(np.linalg.norm(a)), float(np.linalg.norm(b)), noise / tolerance, 1e-300)
     error = float(np.linalg.norm(a - b)) / scale
     if not error <= tolerance:
         worst = int(np.nanargmax(np.where(np.isnan(a - b), np.inf, np.abs(a - b))))

@@ -331,3 +331,108 @@ class TestOps:
         assert ag.logsumexp([0.0]) == 0.0
         quotient, rest = divmod(3.0, ag.Tensor(2.0))
         assert (quotient.item(), rest.item()) == (1.0, 1.0)
+
+
+class TestSecondReview:
+    def test_where_with_a_tracked_target(self) -> None:
+        w = tracked([1.0, 2.0, 3.0])
+        h = w * w
+        mask = np.array([True, False, True])
+        with pytest.raises(ag.InPlaceError, match=r"np\.where"):
+            np.multiply(np.ones(3), 5.0, out=h, where=mask)
+        (h + w).sum().backward()
+        assert w.grad.tolist() == [3.0, 5.0, 7.0]
+
+    def test_nearly_repeated_singular_values(self) -> None:
+        rng = np.random.default_rng(0)
+        values = ag.grad(lambda a: (ag.linalg.svd(a)[1] ** 2).sum())
+
+        def twice(a: Any) -> Any:
+            return values(a).sum()
+
+        for _ in range(6):
+            q, p = (np.linalg.qr(rng.normal(size=(3, 3)))[0] for _ in range(2))
+            a = q @ np.diag([3.0, 1.0, 1.0]) @ p
+            np.testing.assert_allclose(values(a), 2 * a, atol=1e-12)
+            for f in (twice, lambda a: ag.linalg.svd(a)[0].sum()):
+                with pytest.raises(np.linalg.LinAlgError, match="repeat"):
+                    ag.grad(f)(a)
+
+    def test_tangents_are_matched_by_name(self) -> None:
+        def f(d: Any) -> Any:
+            return 2 * d["a"] + d["b"]
+
+        primals = ({"a": 1.0, "b": 2.0},)
+        assert ag.jvp(f, primals, ({"b": 1.0, "a": 0.0},))[1] == 1.0
+        with pytest.raises(ValueError, match=r"tangents at \[0\] must be a dict"):
+            ag.jvp(f, primals, ([0.0, 1.0],))
+        with pytest.raises(TypeError, match="tuple of primals"):
+            ag.jvp(np.sin, np.ones(2), np.ones(2))
+
+    def test_no_grad_on_what_runs_later(self) -> None:
+        async def later() -> None: ...
+
+        class Model: ...
+
+        for func in (later, Model):
+            with pytest.raises(TypeError, match="open the block inside"):
+                ag.no_grad()(func)
+
+    def test_freezing_keeps_name_and_forgets_gradients(self) -> None:
+        w = tracked([1.0, 2.0])
+        (w * w).sum().backward()
+        w.requires_grad_(False)
+        w.zero_grad()
+        w.name = "frozen"
+        w.requires_grad_(True)
+        assert w.grad is None
+        assert w.name == "frozen"
+
+    def test_split_pieces_are_views(self) -> None:
+        for t in (ag.Tensor(np.zeros((2, 2))), tracked(np.zeros((2, 2))) * 1.0):
+            piece, _ = np.split(t, 2)
+            with pytest.raises(ag.InPlaceError):
+                piece += 1.0
+
+    def test_copies_are_no_views(self) -> None:
+        for t in (ag.Tensor(np.zeros((3, 4))), tracked(np.zeros((3, 4))) * 1.0):
+            for copy in (t[:, [0, 1]], t.flatten(), t.T.reshape(-1), t * 1.0):
+                copy += 1.0
+                assert copy.sum().item() == copy.size
+            assert t.sum().item() == 0.0
+
+    def test_the_gradient_of_a_value_names_gradients(self) -> None:
+        x = tracked([1.0])
+        for wrong in ((x * x).sum(), 3.0):
+            with pytest.raises(TypeError, match=r"gradients\(output, wrt\)"):
+                ag.grad(wrong)
+
+    def test_check_gradients_sees_a_lost_cotangent(self) -> None:
+        def cube(x: Any) -> Any:
+            return x**3
+
+        f = ag.defop(
+            cube, lambda g, _out, x: ag.asarray(g).detach().data * 3 * x * x, kind="elementwise"
+        )
+        try:
+            with pytest.raises(ag.testing.GradientCheckError, match="order 2"):
+                ag.testing.check_gradients(f, np.array([1.0, 2.0]), order=2)
+        finally:
+            for key in [k for k, op in ag.OPS.items() if op.fn is cube]:
+                del ag.OPS[key]
+
+    def test_check_gradients_takes_what_users_pass(self) -> None:
+        check = ag.testing.check_gradients
+        x = np.array([0.3, 0.6])
+        check(lambda x: x.tanh(), x, order=2)
+        check(lambda x, i, n: x[i] * n, x, np.array([0, 1, 1]), 3, order=2)
+        check(lambda x: {"a": np.sin(x), "b": (x * 2, x.sum())}, x, order=2)
+        w = tracked(x)
+        with ag.no_grad():
+            check(lambda: (w * w).sum(), wrt={"w": w})
+        with pytest.raises(ag.testing.GradientCheckError):
+            check(lambda x: 1e-9 * x * ag.asarray(x).detach(), x)
+        with pytest.raises(ValueError, match="at least 1"):
+            check(np.sin, x, elements=0)
+        with pytest.raises(TypeError, match="maps names"):
+            check(np.sin, x, wrt=[w])

@@ -24,24 +24,30 @@ def outputs(value: Any) -> list[Any]:
 
 
 class Scalar:
-    """<u, f(x)> with a fixed random cotangent u for each output, as a function of the arrays."""
+    """<u, y> + <v, y²> / 2 with fixed random u and v for each output y, of the arrays.
+
+    The square makes the cotangent depend on x: at order 2 a rule must be right in ``g`` as well.
+    """
 
     def __init__(self, case: Case, function: Any, seed: int = 0) -> None:
         self.case, self.function = case, function
         self.rng = np.random.default_rng(seed)
-        self.u = [
-            self.rng.normal(size=np.shape(y)) for y in outputs(case.value(function, *case.arrays))
-        ]
+        ys = outputs(case.value(function, *case.arrays))
+        self.u = [self.rng.normal(size=np.shape(y)) for y in ys]
+        self.v = [self.rng.normal(size=np.shape(y)) for y in ys]
 
     def __call__(self, *xs: Any) -> Any:
         ys = outputs(self.case.value(self.function, *xs))
-        return sum(ag.sum(y * u) for y, u in zip(ys, self.u, strict=True))
+        return sum(
+            ag.sum(y * u) + 0.5 * ag.sum(y * y * v)
+            for y, u, v in zip(ys, self.u, self.v, strict=True)
+        )
 
     def directions(self) -> list[np.ndarray]:
         return [self.rng.normal(size=x.shape) for x in self.case.arrays]
 
 
-def slope(f: Any, xs: tuple[np.ndarray, ...], v: list[np.ndarray], h: float = 1e-3) -> Any:
+def slope(f: Any, xs: tuple[np.ndarray, ...], v: list[np.ndarray], h: float = 2e-4) -> Any:
     """The derivative of ``f`` along ``v``: central differences, of fourth order in ``h``."""
 
     def at(t: float) -> Any:
@@ -77,7 +83,9 @@ def check_forward(case: Case, function: Any) -> None:
     v = f.directions()
     everything = tuple(range(len(case.arrays)))
     _, tangents = ag.jvp(lambda *xs: case.value(function, *xs), case.arrays, v)
-    pushed = sum(np.sum(t * u) for t, u in zip(outputs(tangents), f.u, strict=True))
+    ys = outputs(case.value(function, *case.arrays))
+    weights = [u + v * y for u, v, y in zip(f.u, f.v, ys, strict=True)]
+    pushed = sum(np.sum(t * u) for t, u in zip(outputs(tangents), weights, strict=True))
     back = ag.grad(f, everything)(*case.arrays)
     pulled = sum(np.sum(g * d) for g, d in zip(back, v, strict=True))
     close(pushed, pulled, tol=1e-10)
