@@ -206,7 +206,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         type=positive,
         default=0,
         metavar="N",
-        help="train on N splits beside scikit-learn's network, and draw nothing; 0: the demo",
+        help="train on N splits beside scikit-learn's network, and draw nothing",
     )
     add("--quick", action="store_true", help="few epochs and units: to see that everything runs")
     add("--quiet", action="store_true", help="no progress bar")

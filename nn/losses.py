@@ -73,7 +73,7 @@ _softmax_cross_entropy = ag.defop(_forward, _rule, None, name="cross_entropy")
 
 def _checked(y: NDArray[Any], shape: tuple[int, ...], reduction: str) -> NDArray[np.int64]:
     """Return the labels as an index, or say what is wrong with them, and where."""
-    if not shape:
+    if not shape or not shape[-1]:
         raise ValueError("cross_entropy: pre-activations need a last axis, one entry per class")
     if y.shape != shape[:-1]:
         hint = "; for one-hot rows pass labels.argmax(axis=-1)" if y.shape == shape else ""

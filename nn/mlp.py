@@ -40,10 +40,13 @@ class MLP(Module):
         rng: np.random.Generator | None = None,
         dtype: DTypeLike | None = None,
     ) -> None:
-        if len(sizes) < 2:
+        if not hasattr(sizes, "__len__") or len(sizes) < 2:
             raise ValueError(
-                f"MLP: sizes need at least those of the input and the output, got {list(sizes)}"
+                "MLP: sizes are a list with at least those of the input and the output, for "
+                f"instance [64, 32, 10], not {sizes!r}"
             )
+        # Made here too, for a network without hidden layers must not hide a misspelt name.
+        make_activation(activation)
         linear = [
             Linear(inputs, outputs, rng=rng, dtype=dtype)
             for inputs, outputs in itertools.pairwise(sizes)

@@ -65,8 +65,7 @@ class Module(ABC):
                 f"its place: give it a new value with `.{name}.data = ...`, or a new parameter "
                 f"with nn.Parameter(...)"
             )
-        if _is_leaf(value) and value.requires_grad:
-            known.add(name)
+        known.update(path for path, held in _flatten(name, value) if _is_parameter(held))
         object.__setattr__(self, name, value)
 
     @property
@@ -82,7 +81,7 @@ class Module(ABC):
             for name, value in _flatten(attribute, held):
                 if isinstance(value, Module):
                     yield name, value
-                elif _is_leaf(value) and (value.requires_grad or name in known):
+                elif _is_parameter(value) or (name in known and _is_leaf(value)):
                     known.add(name)
                     yield name, value
 
@@ -212,6 +211,10 @@ def _flatten(path: str, held: Any) -> Iterator[tuple[str, Any]]:
 
 def _is_leaf(value: Any) -> bool:
     return isinstance(value, Tensor) and value.is_leaf
+
+
+def _is_parameter(value: Any) -> bool:
+    return _is_leaf(value) and bool(value.requires_grad)
 
 
 def _join(path: str, name: str) -> str:

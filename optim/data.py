@@ -97,15 +97,16 @@ class Standardize:
         if not np.isfinite(scale).all():
             column = int(np.flatnonzero(~np.isfinite(scale))[0])
             raise ValueError(f"Standardize.fit: column {column} is too large to square")
-        # By the values, and not by a deviation of zero, which rounding can miss.
-        scale[data.min(axis=0) == data.max(axis=0)] = 1.0
+        # By the values, for rounding can miss a deviation of zero; and what is too small to square
+        # has one of zero though it varies.
+        scale[(data.min(axis=0) == data.max(axis=0)) | (scale == 0)] = 1.0
         self.mean, self.scale = mean, scale
         return self
 
     def transform(self, X: ArrayLike) -> NDArray[Any]:
         """Compute (x - mean) / deviation, with the mean and deviation of the training data."""
         data, mean, scale = self._ready(X, "transform")
-        result: NDArray[Any] = (data - mean) / scale
+        result: NDArray[Any] = ((data - mean) / scale).astype(data.dtype, copy=False)
         return result
 
     def fit_transform(self, X: ArrayLike) -> NDArray[Any]:
@@ -115,7 +116,7 @@ class Standardize:
     def inverse_transform(self, X: ArrayLike) -> NDArray[Any]:
         """Undo ``transform``."""
         data, mean, scale = self._ready(X, "inverse_transform")
-        result: NDArray[Any] = data * scale + mean
+        result: NDArray[Any] = (data * scale + mean).astype(data.dtype, copy=False)
         return result
 
     def _ready(self, X: ArrayLike, who: str) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
@@ -127,7 +128,8 @@ class Standardize:
                 f"Standardize.{who}: X has {data.shape[1]} columns, and it was fitted to "
                 f"{len(self.mean)}"
             )
-        return data, self.mean.astype(data.dtype), self.scale.astype(data.dtype)
+        # In double precision as in fit: rounded first, the mean of large numbers is another one.
+        return data, self.mean, self.scale
 
 
 def train_val_test_split(

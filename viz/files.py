@@ -11,8 +11,13 @@ __all__ = ["write"]
 def write(path: Path, content: str | bytes) -> None:
     """Write ``content`` to a file beside ``path``, then put it in its place in one step.
 
-    Whoever reads ``path`` meanwhile sees the old file or the new one, never half of one.
+    Whoever reads ``path`` meanwhile sees the old file or the new one, never half of one. A folder
+    that does not exist, or in the place of the file, is an ``OSError`` that names it.
     """
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"cannot write {path}: there is no folder {path.parent}; make it")
+    if path.is_dir():
+        raise IsADirectoryError(f"cannot write {path}: it is a folder")
     data = content.encode() if isinstance(content, str) else content
     beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:

@@ -298,6 +298,10 @@ def _differentiate(root: Tensor, node: Node, grad_output: Any, known: Known) -> 
     try:
         known.gradients = node_gradients(node, seed)
     except ReleasedError:
+        if node.operands is not None:
+            # What is in `.grad` then is another output's gradient.
+            known.no_gradient = "not computed: backward() of another output released a part"
+            return
         known.released = True
         known.no_gradient = "what backward() left in .grad; it released the rest"
     except (GradientError, ValueError, ArithmeticError) as error:

@@ -169,7 +169,8 @@ class _Builder:
         what = node
         if node.op is PROJECTION and len(group) == 2:
             what = group[0]
-        derived = node.derived is not None
+        # A composition's own constants are nobody's operands; of a single node it has none.
+        composed = node.derived is not None and len(group) > 1
         op = node.derived[0] if node.derived is not None else what.op
         sources: list[int] = []
         constants: dict[int, str] = {}
@@ -182,12 +183,14 @@ class _Builder:
                     continue
                 if parent is not None:
                     # Inside a composition an operand may be read many times; it enters once.
-                    if not derived or parent not in entered:
+                    if not composed or parent not in entered:
                         entered.add(parent)
                         sources.append(self.box_of[parent])
+                elif composed and not self.told(operand):
+                    continue
                 elif operand is None or np.ndim(operand) > 0:
                     sources.append(self.constant(operand))
-                elif not derived:
+                else:
                     constants[len(sources) + len(constants)] = _scalar(operand)
         name = self.known.names.get(id(node)) or node.name
         summary = self.value(node)
@@ -209,8 +212,8 @@ class _Builder:
                 name=clean(name) if name else None,
                 shape=node.shape,
                 dtype=_dtype(node.dtype),
-                params=() if derived else params,
-                kept=any(m in self.kept for m in (group if derived else [node, what])),
+                params=() if composed else params,
+                kept=any(m in self.kept for m in (group if composed else [node, what])),
                 origin=value is not None and not value.finite and self.all_finite(sources),
                 **summary,
                 **self.gradient(node),
@@ -221,6 +224,12 @@ class _Builder:
         free = [i for i in range(len(sources) + len(constants)) if i not in constants]
         for source, operand in zip(sources, free, strict=True):
             self.edges.append(Edge(source, target, operand))
+
+    def told(self, operand: Any) -> bool:
+        """Whether an untracked operand is a user's, as far as one can tell: it has a name."""
+        if operand is None or isinstance(operand, StandIn) or np.ndim(operand) == 0:
+            return False
+        return id(operand) in self.known.names or id(operand) in self.known.inputs
 
     def all_finite(self, sources: list[int]) -> bool:
         values = [self.vertices[source].value for source in sources]

@@ -139,7 +139,12 @@ def test_mlp_is_seeded() -> None:
     assert all(np.array_equal(one[name], two[name]) for name in one)
 
 
-@pytest.mark.parametrize("sizes", [[], [3]])
-def test_mlp_needs_two_sizes(sizes: list[int]) -> None:
+@pytest.mark.parametrize("sizes", [[], [3], 3])
+def test_mlp_needs_two_sizes(sizes: Any) -> None:
     with pytest.raises(ValueError, match="input and the output"):
         nn.MLP(sizes)
+
+
+def test_mlp_knows_its_activation_even_where_it_uses_none() -> None:
+    with pytest.raises(ValueError, match="did you mean 'tanh'"):
+        nn.MLP([3, 2], activation="tahn")

@@ -200,6 +200,8 @@ def test_other_bad_input() -> None:
         nn.cross_entropy(np.zeros((2, 3)), [0, 1], reduction="avg")
     with pytest.raises(ValueError, match="empty batch"):
         nn.cross_entropy(np.zeros((0, 3)), np.zeros(0, int))
+    with pytest.raises(ValueError, match="one entry per class"):
+        nn.cross_entropy(np.zeros((0, 0)), np.zeros(0, int), reduction="sum")
     with pytest.raises(ValueError, match="a last axis"):
         nn.cross_entropy(1.0, 0)
 

@@ -99,6 +99,12 @@ def test_a_frozen_parameter_stays_one() -> None:
     assert sorted(module.state_dict()) == ["several.0", "w"]
 
 
+def test_one_frozen_within_a_list_stays_one_before_anybody_asked() -> None:
+    module = Holder(several=[nn.Parameter(1.0), nn.Parameter(2.0)])
+    module.several[0].requires_grad_(False)
+    assert names(module) == ["several.0", "several.1"]
+
+
 @pytest.mark.parametrize("value", [np.zeros(2), 3.0, "w"])
 def test_a_parameter_is_not_replaced_by_something_else(value: Any) -> None:
     module = Holder(w=nn.Parameter([1.0, 2.0]))

@@ -130,6 +130,18 @@ def test_a_constant_that_no_float_holds_exactly_is_still_a_constant() -> None:
     assert np.abs(Standardize().fit_transform(X)).max() < 1e-12
 
 
+def test_float32_far_from_zero_is_centred_all_the_same() -> None:
+    X = np.array([[1e8], [1e8 + 8]], np.float32)
+    scale = Standardize().fit(X)
+    assert scale.transform(X).tolist() == [[-1.0], [1.0]]
+    assert scale.inverse_transform(scale.transform(X)).tolist() == X.tolist()
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_spread_too_small_to_square_gives_no_infinity() -> None:
+    assert np.isfinite(Standardize().fit_transform([[1e-300], [2e-300]])).all()
+
+
 def test_integers_become_the_default_dtype() -> None:
     X = np.array([[0, 255], [255, 0]], np.uint8)
     assert Standardize().fit_transform(X).tolist() == [[-1.0, 1.0], [1.0, -1.0]]

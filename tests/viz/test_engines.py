@@ -183,6 +183,11 @@ def graph(tensor: ag.Tensor) -> FlowGraph:
 def test_text_forms_need_no_program(graph: FlowGraph, no_dot: Path, tmp_path: Path) -> None:
     assert graph.save(tmp_path / "x.svg").read_text(encoding="utf-8") == graph.svg()
     assert graph.save(str(tmp_path / "x.dot")).read_text(encoding="utf-8") == graph.dot()
+    with pytest.raises(FileNotFoundError, match="there is no folder .*absent"):
+        graph.save(tmp_path / "absent" / "x.svg")
+    (tmp_path / "folder.svg").mkdir()
+    with pytest.raises(IsADirectoryError, match=r"folder\.svg: it is a folder"):
+        graph.save(tmp_path / "folder.svg")
     assert graph.save(tmp_path / "x.GV").read_text(encoding="utf-8") == graph.dot()
     assert graph._repr_svg_() == graph.svg()
     assert repr(graph) == "<FlowGraph: 3 boxes, 3 edges>"

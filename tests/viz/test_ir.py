@@ -74,6 +74,38 @@ def test_a_composition_is_one_box(x: ag.Tensor) -> None:
     assert named(graph, "std").gradient is not None
 
 
+def test_a_compositions_own_constants_are_not_drawn() -> None:
+    x = ag.Tensor([[1.0, 2.0], [3.0, 5.0]], requires_grad=True, name="x")
+    y = ag.sum(ag.std(x, axis=0))
+    assert labels(draw(y)) == ["x", "std", "Σ"]
+    y.backward()
+    assert labels(draw(y)) == ["x", "std", "Σ"]
+
+
+def test_what_a_composition_is_given_is_drawn() -> None:
+    @ag.derived(np.polyval)
+    def polyval(p: object, x: object) -> object:
+        return p[0] * x + p[1] + np.ones(2)  # type: ignore[index]
+
+    try:
+        p = np.array([2.0, 3.0])
+        graph = draw(lambda p, x: np.polyval(p, x), p, np.array([1.0, 2.0]))
+        assert labels(graph) == ["p", "x", "polyval"]
+        x = ag.Tensor([1.0, 2.0], requires_grad=True, name="x")
+        weights = np.array([4.0, 5.0])
+        graph = draw(ag.sum(np.dot(x, weights) + np.clip(x, 0.0, weights)))
+        assert labels(graph)[:4] == ["x", "constant", "·", "clip(·, 0, ·)"]
+    finally:
+        ag.OPS.pop(np.polyval)
+
+
+def test_an_operand_given_twice_to_a_composition_enters_twice(x: ag.Tensor) -> None:
+    graph = draw(np.einsum("i,i->", x, x) + np.dot(x, x))
+    assert arrows(graph)[:2] == [("x", "einsum", 0), ("x", "einsum", 1)]
+    assert arrows(graph)[2:4] == [("x", "·", 0), ("x", "·", 1)]
+    assert named(graph, "einsum").params == ("subscripts=i,i->",)
+
+
 def test_the_only_output_that_is_used_folds_into_its_op() -> None:
     a = ag.Tensor(np.arange(6.0).reshape(3, 2) + np.eye(3, 2), requires_grad=True, name="a")
     graph = draw(lambda a: np.linalg.svd(a, full_matrices=False)[1].sum(), a)
@@ -205,6 +237,14 @@ def test_what_backward_released_is_not_kept_and_never_zero(x: ag.Tensor) -> None
     assert named(graph, "Σ").value == summarize(z.data)
     assert graph.graph.backward == ()
     assert "not kept" in graph.svg()
+
+
+def test_the_gradient_of_another_output_is_not_drawn_as_this_ones(x: ag.Tensor) -> None:
+    shared = np.exp(x)
+    (shared * 5.0).sum().backward()
+    graph = draw((shared + x).sum())
+    assert (named(graph, "x").gradient, named(graph, "x").gradient_note) == (None, "not computed")
+    assert "another output" in graph.graph.no_gradient
 
 
 def test_retained_graphs_are_drawn_as_before(x: ag.Tensor) -> None:
