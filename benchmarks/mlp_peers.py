@@ -1,4 +1,4 @@
-"""P1 and P3 in the peers, each in the way that is fastest there without leaving its usual style."""
+"""P1 and P3 in the peers, each in its usual style; PyTorch in a leaner one as well."""
 
 from itertools import cycle
 from typing import Any

@@ -83,7 +83,7 @@ class Pace:
     slow_step: float = 1.0  # seconds; from there on ...
     slow_runs: int = 5  # ... so many runs of one step are enough
     cold_step: float = 0.1  # shorter ones feel cold caches and threads: one in a turn is untimed
-    rest: float = 0.03  # between turns: BLAS's threads spin for a while before they sleep
+    rest: float = 0.03  # between turns: BLAS's threads may spin before they sleep
 
     def plan(self, step_seconds: float) -> tuple[int, int]:
         """Turns, and timed steps in each, for a contestant whose step takes so long."""
