@@ -261,7 +261,7 @@ def pull_guarded(
     contribution = op.pull(i, g, out, operands, params, parent)
     if contribution is ZERO:
         return ZERO
-    value = lift.value if lift else _itself
+    value = lift.value if lift else itself
     # Before the sum over broadcast axes: one element of many may be the one.
     rule: Any = op.rules[i]
     trap = np.isnan(value(rule(g, out, *operands, **params))) & (value(g) == 0)
@@ -276,7 +276,7 @@ def pull_guarded(
     return op.pull(i, g, out, safe, params, parent)
 
 
-def _itself(x: Any) -> Any:
+def itself(x: Any) -> Any:
     return x
 
 

@@ -125,7 +125,7 @@ def _along_rule(box: _Box, i: int, tangent: Any) -> Any:
     tangent, which comes from one, where the derivative is zero.
     """
     node, op, out, operands, lift, _ = box
-    value = lift.value if lift else _itself
+    value = lift.value if lift else backprop.itself
     moved = backprop.pull_guarded(op, i, tangent, out, operands, node.params, node, lift)
     lost = np.isnan(value(moved))
     if np.any(lost):
@@ -133,10 +133,6 @@ def _along_rule(box: _Box, i: int, tangent: Any) -> Any:
         slope = op.pull(i, ones, out, operands, node.params, node)
         moved = np.where(lost & (value(slope) == 0), 0.0, moved)
     return moved
-
-
-def _itself(x: Any) -> Any:
-    return x
 
 
 def _transposed(box: _Box, i: int, tangent: Any) -> Any:

@@ -15,7 +15,7 @@ import difflib
 import functools
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -496,8 +496,6 @@ PROJECTION.operator = PROJECTION.composition = None
 PROJECTION.names = ("outputs", "index")
 PROJECTION.params = frozenset({"index"})
 PROJECTION.keeps, PROJECTION.table, PROJECTION.mask = [], [], 1
-
-T = TypeVar("T")
 
 
 def undeclared(fn: Any) -> NotDifferentiableError:

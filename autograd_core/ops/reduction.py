@@ -33,7 +33,7 @@ def _count(x: Any, axis: Any) -> int:
     return math.prod(x.shape[a] for a in reduced_axes(axis, x.ndim))
 
 
-sum_ = defop(
+defop(
     np.sum,
     lambda g, _out, _x, axis=None, keepdims=False: spread(g, _x, axis, keepdims),
     kind="linear",
