@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from . import record
-from .errors import InPlaceError
-from .graph import Node, next_number
+from .errors import InPlaceError, NotDifferentiableError
+from .graph import Node, next_number, refuse_unknown_shape
 from .registry import Op, connect
-from .tensor import VIEWS, Tensor, mark_view, refuse_subclass, refuse_view, value_of, wrap
+from .tensor import (
+    GETITEM,
+    SETITEM,
+    VIEWS,
+    Tensor,
+    mark_view,
+    refuse_subclass,
+    refuse_view,
+    value_of,
+    wrap,
+)
+from .ufuncs import call_method, in_full
 
 __all__ = ["apply"]
 
@@ -19,10 +31,18 @@ __all__ = ["apply"]
 def apply(op: Op, args: Any, kwargs: dict[str, Any]) -> Any:
     """Call ``op`` with tensors among its arguments; the result is a tensor, or several."""
     if kwargs or op.variadic or len(args) != op.arity:
+        if "out" in op.names[op.arity : len(args)]:
+            named = dict(zip(op.names[op.arity :], args[op.arity :], strict=False))
+            args, kwargs = args[: op.arity], {**named, **kwargs}
         if "out" in kwargs:
             return _apply_into(op, args, dict(kwargs))
         if op.composition is not None:
-            return _apply_derived(op, args, kwargs)
+            return _apply_derived(op, op.composition, args, kwargs)
+        if kwargs and isinstance(op.fn, np.ufunc) and op.kind == "elementwise":
+            # NumPy leaves what where= masks out unset; a tensor must not hold what was in memory.
+            return _apply_derived(op, partial(in_full, op), args, kwargs, "where" in kwargs)
+        if op.otherwise is not None and _beyond(op, args, kwargs):
+            return _apply_derived(op, op.otherwise, args, kwargs)
         try:
             args, params = op.bind(args, kwargs)
         except TypeError:
@@ -30,7 +50,7 @@ def apply(op: Op, args: Any, kwargs: dict[str, Any]) -> Any:
                 raise
             return _plain(op, args, kwargs)  # np.where(condition)
         if params:
-            params = {key: value_of(value) for key, value in params.items()}
+            params = {key: _constant(op, key, value) for key, value in params.items()}
     elif len(args) == 1 and type(args[0]) is Tensor:
         params = record.NO_PARAMS
         x, node = args[0]._value, args[0]._node
@@ -55,11 +75,14 @@ def apply(op: Op, args: Any, kwargs: dict[str, Any]) -> Any:
             values.append(x if isinstance(x, _NUMBERS) else _array(x))
             parents.append(None)
         bit <<= 1
-    if not op.variadic and tracked & ~op.mask:
+    if tracked & ~op.mask and not (op.variadic and op.mask):
         parents = [node if op.mask >> i & 1 else None for i, node in enumerate(parents)]
         tracked &= op.mask
     if tracked and params and record.recording():
         op.check_params(params)
+        if op not in INDEXED:
+            # What a user writes into an index or a mask later must not change the gradient.
+            params = {key: x.copy() if type(x) is np.ndarray else x for key, x in params.items()}
     value = record.run(op, values, params)
     node = (
         record.record(op, value, tuple(values), tuple(parents), tracked, params)
@@ -67,6 +90,18 @@ def apply(op: Op, args: Any, kwargs: dict[str, Any]) -> Any:
         else None
     )
     return _handles(op, value, node, values[0] if values else None, params)
+
+
+def _constant(op: Op, key: str, value: Any) -> Any:
+    """A parameter's value: nothing is differentiated by it."""
+    if type(value) is Tensor:
+        if value._node is not None and op.mask and record.recording():
+            raise NotDifferentiableError(
+                f"{op.name} is not differentiable with respect to its parameter {key!r}: pass "
+                "t.detach() if no gradient is meant"
+            )
+        return value._value
+    return value
 
 
 _NUMBERS = (*record.SCALARS, type(None))
@@ -90,7 +125,7 @@ def _apply_into(op: Op, args: Any, kwargs: dict[str, Any]) -> Any:
     what = f"out= of {op.name}"
     operands = [x for x in _flat((*args, *kwargs.values())) if type(x) is Tensor]
     tracked = record.recording() and any(x._node is not None for x in operands)
-    if type(target) is not Tensor and tracked and op.rules != (None,) * op.arity:
+    if type(target) is not Tensor and tracked and (op.mask or op.composition):
         raise InPlaceError(
             f"{what}: an array cannot take the result of a tensor that requires a gradient, which "
             "would cut it from the graph unseen. Leave out= away, or pass a Tensor."
@@ -98,18 +133,21 @@ def _apply_into(op: Op, args: Any, kwargs: dict[str, Any]) -> Any:
     if type(target) is Tensor:
         target._check_in_place(what)
         refuse_view(target, what)
-    if kwargs.get("where", True) is not True and not tracked:
-        if type(target) is Tensor and target._node is not None and record.recording():
-            raise InPlaceError(
-                f"{what}: with where= it would keep part of a value that requires a gradient; "
-                "write np.where(mask, result, t) instead"
-            )
+    mask = kwargs.get("where", True)
+    kept = type(target) is Tensor and target._node is not None and record.recording()
+    if isinstance(target, tuple):
+        raise TypeError(f"{what} takes one tensor or array; store several results one by one")
+    if mask is not True and op.kind == "elementwise" and not (tracked or kept):
         # Elements that `where` leaves out keep what the target held.
         kwargs["out"] = np.array(value_of(target))
         result = _plain(op, args, kwargs)
     else:
         result = apply(op, args, kwargs)
+        if mask is not True and op.kind == "elementwise":
+            result = np.where(mask, result, target)
     if type(target) is Tensor:
+        if result.shape != target.shape:
+            result = np.broadcast_to(result, target.shape)
         target._rebind(result)
     else:
         np.copyto(target, result._value, casting="same_kind")
@@ -130,32 +168,71 @@ def _handles(op: Op, value: Any, node: Node | None, x: Any, params: dict[str, An
             for output in outputs:
                 mark_view(output, op, x, params)
         return value._make(outputs) if hasattr(value, "_make") else type(value)(outputs)
-    # A duck array; or a plain fact, from np.shape and friends.
-    return wrap(value, node) if hasattr(value, "__array_function__") else value
+    if not hasattr(value, "__array_function__"):
+        return value  # a plain fact, from np.shape and friends
+    if node is not None:
+        refuse_unknown_shape(value.shape, op.name)
+    tensor = wrap(value, node)
+    if op in VIEWS:
+        mark_view(tensor, op, x, params)
+    return tensor
 
 
+# Their index was copied when it was read.
+INDEXED = (GETITEM, SETITEM)
 _ARRAYS = (np.ndarray, np.generic)
 
 
 def _plain(op: Op, args: Any, kwargs: dict[str, Any]) -> Any:
-    value = op.fn(*map(value_of, args), **{k: value_of(v) for k, v in kwargs.items()})
-    return wrap(value, None) if isinstance(value, (np.ndarray, np.generic)) else value
+    return _wrapped(op.fn(*map(value_of, args), **{k: value_of(v) for k, v in kwargs.items()}))
 
 
-def _apply_derived(op: Op, args: Any, kwargs: dict[str, Any]) -> Any:
+def _wrapped(value: Any) -> Any:
+    """What a function returned, its arrays as tensors that are not tracked."""
+    if type(value) is Tensor:
+        return value
+    if isinstance(value, (tuple, list)):
+        wrapped = [_wrapped(v) for v in value]
+        return value._make(wrapped) if hasattr(value, "_make") else type(value)(wrapped)
+    is_array = isinstance(value, _ARRAYS) or hasattr(value, "__array_function__")
+    return wrap(value, None) if is_array else value
+
+
+def _beyond(op: Op, args: Any, kwargs: dict[str, Any]) -> bool:
+    """Whether a call has parameters that the rules do not know."""
+    given = (*op.names[op.arity : len(args)], *kwargs)
+    return not op.params.issuperset(given) and not set(given) <= {*op.names[: op.arity], *op.params}
+
+
+def _apply_derived(
+    op: Op, composition: Callable[..., Any], args: Any, kwargs: dict[str, Any], always: bool = False
+) -> Any:
     operands = [*args, *kwargs.values()]
-    if not any(type(x) is Tensor and x._node is not None for x in _flat(operands)):
+    tracked = any(type(x) is Tensor and x._node is not None for x in _flat(operands))
+    if op.mutates:
+        tracked = _is_target(op, args, kwargs, tracked)
+    if not (tracked or always):
         value = op.fn(*map(_values_of, args), **{k: _values_of(v) for k, v in kwargs.items()})
-        if isinstance(value, tuple):
-            return value._make(map(wrap, value, (None,) * len(value)))  # type: ignore[attr-defined]
-        return wrap(value, None)
-    op.check_params(kwargs)
+        return _wrapped(value)
+    if composition is op.composition:
+        op.check_params(kwargs)
     first = next_number()
-    assert op.composition is not None
-    result = op.composition(*args, **kwargs)
-    if type(result) is Tensor and result._node is not None and result._node.number > first:
-        result._node.derived = (op, first)
+    result = _wrapped(composition(*args, **kwargs))
+    for output in result if isinstance(result, (tuple, list)) else (result,):
+        if type(output) is Tensor and output._node is not None and output._node.number > first:
+            output._node.derived = (op, first)
     return result
+
+
+def _is_target(op: Op, args: Any, kwargs: dict[str, Any], tracked: bool) -> bool:
+    """Whether the first argument, which ``op`` writes into, is a tensor."""
+    target = args[0] if args else kwargs.get(op.names[0])
+    if type(target) is not Tensor and tracked and record.recording():
+        raise InPlaceError(
+            f"{op.name}: an array cannot take the value of a tensor that requires a gradient: it "
+            "would be cut from the graph unseen. Pass a Tensor to write into, or t.detach()."
+        )
+    return type(target) is Tensor
 
 
 def _flat(values: Any) -> Iterator[Any]:
@@ -170,4 +247,4 @@ def _values_of(x: Any) -> Any:
     return type(x)(map(_values_of, x)) if type(x) in (list, tuple) else value_of(x)
 
 
-connect(Tensor, apply)
+connect(Tensor, apply, call_method)

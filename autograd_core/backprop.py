@@ -2,6 +2,10 @@
 
 One loop, for arrays and for tensors. It is told how to make a tensor of a value and a node
 (`Lift`), so it imports none: with it the rules are recorded, and gradients can be differentiated.
+
+The gradient of a real L at a complex z = x + iy is ∂L/∂x + i ∂L/∂y for users, PyTorch's convention.
+Inside the walk it is the conjugate of that, so that dL = Re(g dz) and the rule of a holomorphic op
+multiplies by its derivative as for real values: seeds and results are conjugated, no rule is.
 """
 
 from __future__ import annotations
@@ -14,10 +18,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .errors import GradientError, OverwrittenError, ReleasedError
-from .graph import Node, find_overwritten, topological_order
-from .ops.indexing import scatter
+from .graph import Node, conj, find_overwritten, refuse_unknown_shape, topological_order
+from .ops.indexing import scatter, setitem
 from .record import project
-from .registry import PROJECTION, REAL, ZERO, Op, Scatter
+from .registry import PROJECTION, REAL, ZERO, Erase, Op, Scatter, known
 
 __all__ = ["Lift", "backward", "differentiate", "node_gradients"]
 
@@ -36,11 +40,13 @@ def backward(root: Node, seed: Any, retain_graph: bool = False) -> None:
     ``retain_graph``.
     """
     order = topological_order([root])
-    gradients = _gradients(order, {root: seed})
+    gradients = _gradients(order, {root: conj(seed)})
     fresh = {}
     for node in order:
         if node.op is None:
             g = gradients.pop(node, None)
+            if g is not None and node.dtype.kind == "c":
+                g = np.conjugate(g)
             fresh[node] = np.zeros(node.shape, node.dtype) if g is None else _unaliased(g)
             del g
     with _commit:
@@ -59,7 +65,8 @@ _commit = threading.Lock()
 
 def _sum(a: Any, b: Any) -> Any:
     with np.errstate(all="ignore"):
-        return np.asarray(a + b)
+        total = a + b
+    return np.asarray(total) if isinstance(total, np.generic) else total
 
 
 def differentiate(
@@ -72,6 +79,16 @@ def differentiate(
     ``roots`` maps outputs to their seeds. With ``lift`` seeds and results are tensors and the
     rules are recorded. Nothing is released, no ``grad`` is touched.
     """
+    found = transpose({node: conj(seed) for node, seed in roots.items()}, wanted, lift)
+    return {node: conj(g) for node, g in found.items()}
+
+
+def transpose(
+    roots: dict[Node, Any],
+    wanted: Collection[Node],
+    lift: Lift | None = None,
+) -> dict[Node, Any]:
+    """Do what `differentiate` does, without conjugating: the transpose of the derivative."""
     if not wanted:
         return {}
     oldest = min(node.number for node in wanted)
@@ -110,6 +127,11 @@ def _gradients(
         )
     # Silent: what the forward pass did not warn of is no news in the backward pass.
     with np.errstate(all="ignore"):
+        if not all(known(seed) for seed in seeds.values()):
+            # Lazy arrays cannot be looked at: what is guarded is guarded everywhere.
+            for node in order:
+                refuse_unknown_shape(node.shape, "backward" if node.op is None else node.op.name)
+            return _walk(order, seeds, wanted, lift, guarded=True)
         found = _walk(order, seeds, wanted, lift)
         if any(_holds_nan(g, lift) for g in found.values()):
             # A zero gradient that met a singular point? Look again, closely.
@@ -163,6 +185,7 @@ def _walk(
         pair = len(operands) == 2
         if pair:
             x, y = operands
+        erased = None
         # What pulls back to each parent: its rule itself, or its place for `op.pull`.
         pulls: Any = op.rules if simple else range(len(operands))
         for parent, pull in zip(node.parents, pulls):  # noqa: B905 - strict costs here
@@ -185,18 +208,57 @@ def _walk(
                 if type(contribution) is Scatter:
                     _scatter_into(gradients, owned, parent, contribution, lift)
                     continue
+                if type(contribution) is Erase:
+                    erased = parent, contribution.index  # last: others read `g` as it is
+                    continue
                 place = op.rules.index(pull) if simple else pull
                 contribution = op.fit(place, contribution, parent, g)
             present = gradients.get(parent)
             if present is None:
                 gradients[parent] = contribution
-            elif parent in owned:
+            elif parent in owned and type(contribution) is np.ndarray:
                 present += contribution
             else:
                 total = gradients[parent] = present + contribution
                 if lift is None and type(total) is np.ndarray:
                     owned.add(parent)
+                else:
+                    owned.discard(parent)
+        if erased is not None:
+            mine = node in owned and node not in found
+            _erase(gradients, owned, node, *erased, g, mine, lift)
     return found
+
+
+def _erase(
+    gradients: dict[Node, Any],
+    owned: set[Node],
+    node: Node,
+    parent: Node,
+    index: Any,
+    g: Any,
+    mine: bool,
+    lift: Lift | None,
+) -> None:
+    """Hand ``g`` on with zeros at ``index``: in place if it is ours, so that a loop that fills a
+    tensor element by element goes back in linear time."""
+    if lift is not None or type(g) is not np.ndarray:
+        g = setitem(g, 0.0, index=index)
+    elif mine:
+        for other in node.parents:
+            part = None if other is None else gradients.get(other)
+            if part is not None and other is not parent and np.may_share_memory(part, g):
+                gradients[other] = part.copy()  # type: ignore[index]
+        g[index] = 0.0
+    else:
+        g = g.copy()
+        g[index] = 0.0
+    present = gradients.get(parent)
+    if present is not None:
+        g = present + g
+    gradients[parent] = g
+    if type(g) is np.ndarray:
+        owned.add(parent)
 
 
 def lifted(node: Node, lift: Lift) -> tuple[Any, tuple[Any, ...]]:
@@ -227,7 +289,8 @@ def _scatter_into(
     gradients: dict[Node, Any], owned: set[Node], parent: Node, part: Scatter, lift: Lift | None
 ) -> None:
     """Add a gradient at an index: into one buffer, so that reading in a loop stays linear."""
-    if lift is not None:
+    if lift is not None or not known(part.g) or not known(gradients.get(parent, 0.0)):
+        owned.discard(parent)
         g = part.g if part.g.dtype == parent.dtype else part.g.astype(parent.dtype)
         spread = scatter(g, index=part.index, shape=parent.shape)
         present = gradients.get(parent)
@@ -258,17 +321,22 @@ def pull_guarded(
     There the rule is applied at an interior point of the domain instead, chosen by a `where`
     that is recorded like everything else, so that higher orders are right too.
     """
-    contribution = op.pull(i, g, out, operands, params, parent)
-    if contribution is ZERO:
-        return ZERO
     value = lift.value if lift else itself
     # Before the sum over broadcast axes: one element of many may be the one.
     rule: Any = op.rules[i]
-    trap = np.isnan(value(rule(g, out, *operands, **params))) & (value(g) == 0)
-    if not np.any(trap):
-        return contribution
+    raw = rule(g, out, *operands, **params)
+    if raw is ZERO:
+        return ZERO
+    keep_out, keep = op.keeps[i]
+    if not keep_out and True not in keep:  # a rule that reads no value meets no singular point
+        return op.fit(i, raw, parent, g)
+    trap = np.isnan(value(raw)) & (value(g) == 0)
+    if known(trap) and not np.any(trap):
+        return op.fit(i, raw, parent, g)
     safe = tuple(
-        np.where(trap, domain.interior, x) if hasattr(x, "__array__") or np.isscalar(x) else x
+        np.where(trap, domain.interior, x)
+        if hasattr(x, "__array_function__") or np.isscalar(x)
+        else x
         for x, domain in zip(operands, op.domains or (REAL,) * len(operands), strict=True)
     )
     if type(out) is not Node:
@@ -285,18 +353,26 @@ def _holds_nan(g: Any, lift: Lift | None) -> bool:
         return any(x is not None and _holds_nan(x, lift) for x in g)
     if lift is not None:
         g = lift.value(g)
+    if type(g) is not np.ndarray and not known(g):
+        return True  # it cannot be looked at, so it may
     if g.ndim == 0:
         return bool(g != g)
-    # One product tells: squares have no way to make a NaN that was not there.
+    if g.size > _FEW:
+        return bool(np.isnan(np.min(g)))
+    # One product tells: squares have no way to make a NaN that was not there. Of many elements it
+    # would be BLAS's threads that cost.
     flat = g.ravel(order="K")
     total = np.dot(flat, flat)
     return bool(total != total)
 
 
+_FEW = 10_000
+
+
 def _unaliased(g: Any) -> Any:
     """``g`` itself if nobody else can see its memory, else a copy."""
     if type(g) is not np.ndarray:
-        return np.array(g)
+        return np.array(g) if isinstance(g, np.generic) else g.copy()
     # Seen from here an array that only the walk made is held by `g` and by the caller's variable.
     if g.base is None and sys.getrefcount(g) <= 3:
         return g

@@ -18,9 +18,9 @@ import numpy as np
 from . import backprop
 from .backprop import Lift
 from .graph import Node, leaf, topological_order
-from .ops.indexing import scatter
+from .ops.indexing import scatter, setitem
 from .record import run
-from .registry import PROJECTION, ZERO, Op, Scatter
+from .registry import PROJECTION, ZERO, Erase, Op, Scatter, known
 from .tensor import LIFT, Tensor, wrap
 
 __all__ = ["push_forward"]
@@ -70,7 +70,8 @@ def _push(node: Node, tangents: list[Any], used: set[int] | None, lift: Lift | N
     if operands is None:
         raise backprop.released(node)
     if op.kind == "linear":
-        return _apply(op, [_tangent(op, i, t, operands[i]) for i, t in enumerate(tangents)], node)
+        moved = [_tangent(op, i, t, operands[i]) for i, t in enumerate(tangents)]
+        return _cast(_apply(op, moved, node), node.dtype)
     box = _Box(node, op, node if out is None else out, operands, lift, used)
     terms = [_term(box, i, t) for i, t in enumerate(tangents) if t is not None]
     terms = [t for t in terms if t is not None]
@@ -79,9 +80,16 @@ def _push(node: Node, tangents: list[Any], used: set[int] | None, lift: Lift | N
     total = terms[0]
     for term in terms[1:]:
         total = [_plus(a, b) for a, b in zip(total, term, strict=True)] if used else total + term
-    if used is None and total.dtype != node.dtype:
-        total = total.astype(node.dtype)
-    return total
+    return total if used else _cast(total, node.dtype)
+
+
+def _cast(tangent: Any, dtype: Any) -> Any:
+    """The tangent in the dtype of the value; that of a real one is real."""
+    if isinstance(tangent, (tuple, list)) or tangent.dtype == dtype:
+        return tangent
+    if tangent.dtype.kind == "c" and dtype.kind != "c":
+        tangent = np.real(tangent)
+    return tangent.astype(dtype)
 
 
 def _plus(a: Any, b: Any) -> Any:
@@ -101,6 +109,13 @@ def _tangent(op: Op, i: int, tangent: Any, operand: Any) -> Any:
     if not op.variadic and op.rules[i] is None:
         return operand
     return np.zeros(getattr(operand, "shape", ()), getattr(operand, "dtype", float))
+
+
+def _zeros(shape: Any, dtype: Any, like: Any) -> Any:
+    """Zeros: an array of the kind that ``like`` is, in chunks where that is."""
+    if known(like):
+        return np.zeros(shape, dtype)
+    return np.zeros_like(getattr(like, "_value", like), dtype=dtype, shape=shape)
 
 
 def _term(box: _Box, i: int, tangent: Any) -> Any:
@@ -127,9 +142,11 @@ def _along_rule(box: _Box, i: int, tangent: Any) -> Any:
     node, op, out, operands, lift, _ = box
     value = lift.value if lift else backprop.itself
     moved = backprop.pull_guarded(op, i, tangent, out, operands, node.params, node, lift)
+    if moved is ZERO:
+        return None
     lost = np.isnan(value(moved))
-    if np.any(lost):
-        ones = np.ones(node.shape, node.dtype)
+    if not known(lost) or np.any(lost):
+        ones = np.ones_like(value(moved))
         slope = op.pull(i, ones, out, operands, node.params, node)
         moved = np.where(lost & (value(slope) == 0), 0.0, moved)
     return moved
@@ -142,17 +159,21 @@ def _transposed(box: _Box, i: int, tangent: Any) -> Any:
     shapes = node.shape if several else (node.shape,)
     dtypes = node.dtype if several else (node.dtype,)
     probes = [
-        wrap(np.zeros(shape, dtype), leaf(shape, dtype)) if used is None or k in used else None
+        wrap(_zeros(shape, dtype, tangent), leaf(shape, dtype))
+        if used is None or k in used
+        else None
         for k, (shape, dtype) in enumerate(zip(shapes, dtypes, strict=True))
     ]
     parent: Any = node.parents[i]
     back = op.pull(i, probes if several else probes[0], out, operands, node.params, parent)
     if type(back) is Scatter:
         back = scatter(back.g, index=back.index, shape=parent.shape)
+    if type(back) is Erase:
+        back = setitem(probes[0], 0.0, index=back.index)
     if type(back) is not Tensor or back._node is None:
         return None
     nodes = [None if p is None else p._node for p in probes]
     seed = tangent if lift is None or type(tangent) is Tensor else LIFT.wrap(tangent, None)
-    found = backprop.differentiate({back._node: seed}, [n for n in nodes if n is not None], lift)
+    found = backprop.transpose({back._node: seed}, [n for n in nodes if n is not None], lift)
     pushed = [None if n is None else found.get(n) for n in nodes]
     return pushed if several else pushed[0]

@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from .errors import ReleasedError
+from .errors import ReleasedError, ShapeError
 
-__all__ = ["Node", "StandIn", "leaf", "next_number", "topological_order"]
+__all__ = ["Node", "StandIn", "conj", "leaf", "next_number", "topological_order"]
 
 #: The clock: every node takes the next number when it is made, and keeps it.
 next_number: Callable[[], int] = itertools.count(1).__next__
@@ -129,12 +129,31 @@ class Node:
         if self.operands is None:
             raise ReleasedError(f"backward() released what this {self.op.name} kept; compute anew")
         out = self if self.out is None else self.out
-        return self.op.pull_array(i, g, out, self.operands, self.params, self.parents[i])
+        # Inside the engine gradients of complex values are conjugated; see `backprop`.
+        back = self.op.pull_array(i, conj(g), out, self.operands, self.params, self.parents[i])
+        return conj(back)
 
     def __repr__(self) -> str:
         what = "leaf" if self.op is None else self.op.name
         name = f" {self.name!r}" if self.name else ""
         return f"<Node {self.number}: {what}{name}, shape {self.shape}, {self.dtype}>"
+
+
+def refuse_unknown_shape(shape: Any, what: str) -> None:
+    """Refuse the shape of a lazy array that was picked by a mask, of unknown length."""
+    if any(n != n for n in shape):
+        raise ShapeError(
+            f"{what}: a value of shape {shape}, whose length is not known before it is computed, "
+            "cannot be differentiated. Use np.where(mask, x, 0.0) instead of x[mask], or let Dask "
+            "count first, by compute_chunk_sizes()"
+        )
+
+
+def conj(g: Any) -> Any:
+    """The complex conjugate of a gradient, or of the list of those of several outputs."""
+    if type(g) is list:
+        return [None if part is None else conj(part) for part in g]
+    return np.conjugate(g) if g.dtype.kind == "c" else g
 
 
 def leaf(shape: tuple[int, ...], dtype: Any, name: str | None = None) -> Node:

@@ -64,7 +64,8 @@ def _operator(op: Op) -> None:
             return NotImplemented
         y, y_node = self._value, self._node
         try:
-            value = compute(x, y)
+            # Python's complex numbers multiply NumPy's scalars by themselves, to a Python number.
+            value = compute(x, y) if type(x) is not complex else op.fn(x, y)
         except ValueError as error:
             raise record.explain(op, (x, y), error) from None
         return wrap(value, None if y_node is None else record_pair(op, value, x, None, y, y_node))

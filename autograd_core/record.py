@@ -172,6 +172,8 @@ def record(
         dtype: Any = tuple(v.dtype for v in value)
     else:
         shape, dtype = value.shape, value.dtype
+        if dtype.kind not in "fc":
+            return None  # integers and booleans have no gradient
     node = Node(op, parents, kept, out, params, shape, dtype)
     if now is not True:
         now[node] = value

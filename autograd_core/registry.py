@@ -27,11 +27,13 @@ __all__ = [
     "REAL",
     "ZERO",
     "Domain",
+    "Erase",
     "Op",
     "Scatter",
     "connect",
     "defop",
     "derived",
+    "known",
     "undeclared",
 ]
 
@@ -96,16 +98,56 @@ class Scatter(NamedTuple):
 
     def add_to(self, buffer: Any) -> None:
         """Add the gradient to ``buffer``, an element that the index names twice twice."""
-        if is_basic(self.index):
-            buffer[self.index] += self.g
+        index = self.index
+        if is_basic(index) or (isinstance(index, np.ndarray) and index.dtype == bool):
+            buffer[index] += self.g  # no element is named twice
         else:
             np.add.at(buffer, self.index, self.g)
 
     def dense(self, shape: tuple[int, ...], dtype: Any) -> Any:
         """The gradient as a whole array."""
+        if not known(self.g):
+            return self._gathered(shape)
         buffer = np.zeros(shape, dtype)
         self.add_to(buffer)
         return buffer
+
+    def _gathered(self, shape: tuple[int, ...]) -> Any:
+        """`dense` for arrays that cannot be written: each element picks what belongs to it."""
+        named = np.arange(_size(shape)).reshape(shape)[self.index].ravel()
+        order = np.argsort(named, kind="stable")
+        first = np.r_[True, np.diff(named[order]) != 0]
+        # An element that the index names k times is picked in k rounds.
+        starts = np.maximum.accumulate(np.where(first, np.arange(named.size), 0))
+        rounds = np.arange(named.size) - starts
+        if not named.size:
+            return np.zeros_like(self.g, shape=shape)
+        flat = np.concatenate([np.reshape(self.g, (-1,)), np.zeros_like(self.g, shape=(1,))])
+        total: Any = None
+        for k in range(int(rounds.max(initial=0)) + 1):
+            picked = np.full(_size(shape), named.size)
+            picked[named[order[rounds == k]]] = order[rounds == k]
+            part = flat[picked]
+            total = part if total is None else total + part
+        return np.reshape(total, shape)
+
+
+def known(x: Any) -> bool:
+    """Whether the elements of ``x`` can be looked at now: a lazy array would have to compute them.
+
+    For rules that choose between two ways of computing; what holds for each element on its own is
+    chosen by ``np.where``, which is lazy too.
+    """
+    value = getattr(x, "_value", x)
+    return isinstance(value, (np.ndarray, np.generic, float, int, complex))
+
+
+class Erase(NamedTuple):
+    """The incoming gradient with zeros at ``index``: what was overwritten there has no gradient."""
+
+    index: Any
+
+    dtype = shape = None  # type: ignore[misc]
 
 
 class Op:
@@ -128,6 +170,14 @@ class Op:
         the Python operator that computes the same, ``operator.mul``.
     ``composition``
         for a derived op the function of other ops that it is, else None.
+    ``otherwise``
+        a function of other ops that computes the same, for calls with parameters that the rules
+        do not know (``where=``, ``initial=``); or None.
+    ``mutates``
+        whether a derived op writes into its first argument, so that the function of other ops is
+        called even where nothing is tracked.
+    ``module``
+        where users find it: ``numpy``, ``numpy.linalg``, ``scipy.special``.
     ``function``
         what users call: arrays in, arrays out; tensors in, tensors out.
     """
@@ -142,9 +192,12 @@ class Op:
         "keeps",
         "kind",
         "mask",
+        "module",
+        "mutates",
         "name",
         "names",
         "operator",
+        "otherwise",
         "params",
         "rules",
         "symbol",
@@ -162,6 +215,9 @@ class Op:
     domains: tuple[Domain, ...]
     operator: Callable[..., Any] | None
     composition: Callable[..., Any] | None
+    otherwise: Callable[..., Any] | None
+    mutates: bool
+    module: str
     function: Callable[..., Any]
     names: tuple[str, ...]
     params: frozenset[str]
@@ -233,7 +289,7 @@ class Op:
             contribution = rule(g, out, i, *operands, **params)
         else:
             contribution = rule(g, out, *operands, **params)
-        if contribution is ZERO or type(contribution) is Scatter:
+        if contribution is ZERO or type(contribution) in (Scatter, Erase):
             return contribution
         return self.fit(i, contribution, parent, g)
 
@@ -248,6 +304,10 @@ class Op:
             return np.zeros(parent.shape, parent.dtype)
         if type(contribution) is Scatter:
             return contribution.dense(parent.shape, parent.dtype)
+        if type(contribution) is Erase:
+            kept = np.array(g, parent.dtype)
+            kept[contribution.index] = 0.0
+            return kept
         return contribution
 
     def fit(self, i: int, contribution: Any, parent: Any, g: Any) -> Any:
@@ -266,12 +326,10 @@ class Op:
             if contribution.shape != parent.shape:
                 raise self.wrong_shape(i, contribution.shape, parent.shape)
         if contribution.dtype != parent.dtype:
-            if contribution.dtype.kind == "c":
-                raise NotDifferentiableError(
-                    f"{self.name}: gradients of complex values are not supported; compute with "
-                    "real and imaginary parts as tensors of their own"
-                )
-            contribution = contribution.astype(parent.dtype)
+            if contribution.dtype.kind == "c" and parent.dtype.kind != "c":
+                contribution = np.real(contribution)  # a real operand has no imaginary part to vary
+            if contribution.dtype != parent.dtype:
+                contribution = contribution.astype(parent.dtype)
         return contribution
 
     def wrong_shape(self, i: int, got: tuple[int, ...], expected: tuple[int, ...]) -> ShapeError:
@@ -308,17 +366,23 @@ OPS: dict[Callable[..., Any], Op] = {}
 # upstream.
 _Tensor: type | None = None
 _apply: Callable[..., Any]
+_apply_method: Callable[..., Any]
 
 
-def connect(tensor_type: type, apply: Callable[..., Any]) -> None:
+def connect(tensor_type: type, apply: Callable[..., Any], apply_method: Callable[..., Any]) -> None:
     """Tell the table's public functions what a tensor is and how an op is applied to some."""
-    global _Tensor, _apply
-    _Tensor, _apply = tensor_type, apply
+    global _Tensor, _apply, _apply_method
+    _Tensor, _apply, _apply_method = tensor_type, apply, apply_method
 
 
 def call(op: Op, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
     """Call ``op`` with tensors among its arguments."""
     return _apply(op, args, kwargs)
+
+
+def call_method(ufunc: Any, method: str, inputs: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+    """Call a ufunc's ``reduce``, ``at``, ... with tensors among its arguments."""
+    return _apply_method(ufunc, method, inputs, kwargs)
 
 
 def _public(op: Op) -> Callable[..., Any]:
@@ -364,13 +428,17 @@ def defop(
     variadic: bool = False,
     signature: str | None = None,
     name: str | None = None,
+    otherwise: Callable[..., Any] | None = None,
+    module: str | None = None,
 ) -> Callable[..., Any]:
     """Declare the derivative of ``fn``: a rule for each operand, in order.
 
     ``kind`` is ``"elementwise"`` for ufuncs and ``"general"`` for the rest unless given. With
     ``variadic`` the first argument of ``fn`` is a sequence of operands, and the one rule takes
     the operand's index after ``out``. ``signature`` lists the names of the arguments where
-    ``inspect`` cannot find them in every NumPy. Returns the function for users.
+    ``inspect`` cannot find them in every NumPy. ``otherwise`` is a function of other ops that takes
+    over when a call on tracked tensors has parameters that the rules do not know. Returns the
+    function for users.
     """
     op = Op()
     by_element = isinstance(fn, np.ufunc) and fn.signature is None
@@ -385,6 +453,9 @@ def defop(
     op.domains = domains or (REAL,) * op.arity
     op.operator = operator
     op.composition = None
+    op.otherwise = otherwise
+    op.mutates = False
+    op.module = module or _module(fn)
     op.names = _names(fn, signature, op.arity)
     op.keeps = [_keeps(rule, op.arity, variadic) for rule in rules]
     op.mask = sum(1 << i for i, rule in enumerate(rules) if rule is not None)
@@ -396,21 +467,28 @@ def defop(
 
 
 def derived(
-    fn: Callable[..., Any] | None = None, *, symbol: str | None = None
+    fn: Callable[..., Any] | None = None,
+    *,
+    symbol: str | None = None,
+    name: str | None = None,
+    module: str | None = None,
+    mutates: bool = False,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Declare ``fn`` by the decorated function of other ops; drawings fold it into one box."""
 
     def declare(composition: Callable[..., Any]) -> Callable[..., Any]:
         op = Op()
         op.fn = fn or composition
-        op.name = op.fn.__name__
+        op.name = name or op.fn.__name__
         op.symbol = symbol or op.name
         op.rules = ()
         op.kind = "derived"
         op.variadic = op.broadcasting = False
         op.arity = 0
         op.domains = ()
-        op.operator = None
+        op.operator = op.otherwise = None
+        op.mutates = mutates
+        op.module = module or _module(op.fn)
         op.composition = composition
         op.names = tuple(inspect.signature(composition).parameters)
         op.keeps, op.table, op.mask = [], [], 0
@@ -429,6 +507,10 @@ def _enter(op: Op) -> Callable[..., Any]:
         # Rules call this package's own functions by their public form, which is what they find.
         OPS[op.function] = op
     return op.function
+
+
+def _module(fn: Any) -> str:
+    return getattr(fn, "__module__", None) or "numpy"
 
 
 def _names(fn: Any, signature: str | None, arity: int) -> tuple[str, ...]:
@@ -492,7 +574,9 @@ PROJECTION.rules = ()
 PROJECTION.arity = 1
 PROJECTION.variadic = PROJECTION.broadcasting = False
 PROJECTION.domains = ()
-PROJECTION.operator = PROJECTION.composition = None
+PROJECTION.operator = PROJECTION.composition = PROJECTION.otherwise = None
+PROJECTION.mutates = False
+PROJECTION.module = __package__
 PROJECTION.names = ("outputs", "index")
 PROJECTION.params = frozenset({"index"})
 PROJECTION.keeps, PROJECTION.table, PROJECTION.mask = [], [], 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
@@ -12,11 +13,15 @@ from . import backprop, record, settings
 from .errors import GradientError, InPlaceError, NotDifferentiableError
 from .graph import Node, leaf, mark_overwritten
 from .methods import TensorMethods
+from .ops import special
 from .ops.indexing import _getitem, _setitem
 from .ops.shape import _cast
-from .registry import OPS, Op, call, is_basic, undeclared
+from .registry import OPS, PROJECTION, Op, call, call_method, is_basic, known, undeclared
 
 __all__ = ["LIFT", "Tensor", "asarray"]
+
+#: Versions of the array API standard whose functions are in the package's namespace.
+API_VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12")
 
 GETITEM, SETITEM, CAST = OPS[_getitem], OPS[_setitem], OPS[_cast]
 
@@ -126,8 +131,10 @@ class Tensor(TensorMethods):
         if node is None or node.op is not None:
             raise GradientError(f"{self._describe()} is no leaf that requires a gradient")
         if new is not None:
-            new = np.asarray(new.detach() if type(new) is Tensor else new)
-            refuse_complex(new)
+            new = new._value if type(new) is Tensor else new
+            if not hasattr(new, "__array_function__"):
+                new = np.asarray(new)
+            refuse_complex(new, node.dtype)
             new = new.astype(node.dtype, copy=False)
             if new.shape != node.shape:
                 raise ValueError(
@@ -163,9 +170,37 @@ class Tensor(TensorMethods):
         return np.transpose(self)  # type: ignore[return-value]
 
     @property
+    def real(self) -> Tensor:
+        """The real part."""
+        return np.real(self)
+
+    @property
+    def imag(self) -> Tensor:
+        """The imaginary part; zeros of a real tensor."""
+        return np.imag(self)
+
+    def conj(self) -> Tensor:
+        """The complex conjugate."""
+        return np.conjugate(self)  # type: ignore[return-value]
+
+    @property
     def mT(self) -> Tensor:
         """The stack of transposed matrices: the last two axes swapped."""
         return np.matrix_transpose(self)  # type: ignore[return-value]
+
+    @property
+    def device(self) -> Any:
+        """Where the value is: ``"cpu"`` for NumPy's arrays."""
+        return getattr(self._value, "device", "cpu")
+
+    def to_device(self, device: Any, /, *, stream: Any = None) -> Tensor:
+        """The tensor itself, if it is there already; values go to no other device."""
+        if device != self.device:
+            raise ValueError(
+                f"to_device: {self._describe()} is on {self.device!r} and cannot go to {device!r}; "
+                "make a tensor of another library's array, CuPy's for example"
+            )
+        return self
 
     @property
     def name(self) -> str | None:
@@ -180,7 +215,8 @@ class Tensor(TensorMethods):
 
     def item(self) -> Any:
         """The value of a tensor of one element, as a Python number."""
-        return self._value.item()
+        value = self._value
+        return value.item() if known(value) else _computed(value).item()
 
     def numpy(self) -> Any:
         """The value as an array, shared; raises where ``np.asarray`` does."""
@@ -188,7 +224,8 @@ class Tensor(TensorMethods):
 
     def tolist(self) -> Any:
         """The value as nested lists of Python numbers."""
-        return self._value.tolist()
+        value = self._value
+        return value.tolist() if known(value) else _computed(value).tolist()
 
     def detach(self) -> Tensor:
         """A tensor of the same value, shared until either is changed, that has no graph."""
@@ -198,10 +235,16 @@ class Tensor(TensorMethods):
         """A copy, through which gradients flow."""
         return call(CAST, (self,), {"dtype": self.dtype})  # type: ignore[no-any-return]
 
-    def astype(self, dtype: Any) -> Tensor:
-        """A copy with another dtype; the gradient comes back in this one."""
+    def astype(self, dtype: Any, *, copy: bool = True) -> Tensor:
+        """A copy with another dtype; the gradient comes back in this one.
+
+        With ``copy=False`` a tensor that has this dtype already is returned as it is.
+        """
+        if not copy and self.dtype == dtype:
+            return self
         if np.dtype(dtype).kind not in "fc":
-            return wrap(np.asarray(self._value).astype(dtype), None)
+            value = self._value
+            return wrap((np.asarray(value) if known(value) else value).astype(dtype), None)
         return call(CAST, (self,), {"dtype": np.dtype(dtype)})  # type: ignore[no-any-return]
 
     # --- the graph ------------------------------------------------------------------------
@@ -228,10 +271,10 @@ class Tensor(TensorMethods):
                 self._node = node  # graphs that were recorded before know this one
                 node.name = self._name
                 return self
-            if value.dtype.kind != "f":
+            if value.dtype.kind not in "fc":
                 raise NotDifferentiableError(
-                    f"a Tensor of dtype {value.dtype} cannot require a gradient: only floating "
-                    "values have one. Pass dtype=float, or leave requires_grad out."
+                    f"a Tensor of dtype {value.dtype} cannot require a gradient: only floating and "
+                    "complex values have one. Pass dtype=float, or leave requires_grad out."
                 )
             self._node = leaf(value.shape, value.dtype, self._name)
         elif not flag and node is not None:
@@ -290,12 +333,24 @@ class Tensor(TensorMethods):
                     f"backward of a tensor of shape {value.shape} needs a gradient of that shape, "
                     "or reduce it to one number first, with t.sum() for example"
                 )
+            if value.dtype.kind == "c":
+                raise GradientError(
+                    "backward of a complex value needs a gradient: the derivative of a complex "
+                    "number along itself is not one number. Make it real first, with abs(t) or "
+                    "t.real for example, or pass grad"
+                )
             # A scalar stays a scalar: NumPy is several times faster on those than on 0-d arrays.
-            return value.dtype.type(1.0) if value.ndim == 0 else np.ones_like(value)
-        grad = grad._value if type(grad) is Tensor else np.asarray(grad)
+            scalar = value.ndim == 0 and known(value)
+            return value.dtype.type(1.0) if scalar else np.ones_like(value)
+        grad = grad._value if type(grad) is Tensor else grad
+        if not hasattr(grad, "__array_function__"):
+            grad = np.asarray(grad)
         backprop.check_seed(value.shape, grad)
-        refuse_complex(grad)
-        return grad.astype(value.dtype, copy=False)[()]
+        refuse_complex(grad, value.dtype)
+        grad = grad.astype(value.dtype, copy=False)
+        if known(grad):
+            return grad[()] if known(value) else grad * np.ones_like(value)
+        return grad
 
     def zero_grad(self) -> None:
         """Forget the gradient collected so far."""
@@ -312,11 +367,9 @@ class Tensor(TensorMethods):
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if method != "__call__":
-            return _ufunc_method(ufunc, method, inputs, kwargs)
-        op = OPS.get(ufunc)
-        if op is None:
-            raise undeclared(ufunc)
-        if "out" in kwargs:
+            return call_method(ufunc, method, inputs, kwargs)
+        op = OPS.get(ufunc) or _declared_late(ufunc)
+        if "out" in kwargs and len(kwargs["out"]) == 1:
             (kwargs["out"],) = kwargs["out"]
         return call(op, inputs, kwargs)
 
@@ -336,29 +389,96 @@ class Tensor(TensorMethods):
             )
         return np.array(self.data, dtype=dtype, copy=copy)
 
+    # --- the array API standard's protocols ---------------------------------------------------
+
+    def __array_namespace__(self, *, api_version: str | None = None) -> Any:
+        if api_version not in (None, *API_VERSIONS):
+            raise ValueError(
+                f"array API version {api_version!r} is not provided; known: "
+                f"{', '.join(API_VERSIONS)}"
+            )
+        return sys.modules[__package__]
+
+    def __dlpack__(self, **options: Any) -> Any:
+        if self._node is not None:
+            raise BufferError(
+                f"{self._describe()} requires a gradient, and as another library's array would "
+                "be cut from the graph unseen. Export t.detach()"
+            )
+        return self.data.__dlpack__(**options)
+
+    def __dlpack_device__(self) -> tuple[Any, int]:
+        return self.data.__dlpack_device__()  # type: ignore[no-any-return]
+
     # --- Python's protocols -----------------------------------------------------------------
 
     def __getitem__(self, index: Any) -> Tensor:
-        return call(GETITEM, (self,), {"index": _frozen(index)})  # type: ignore[no-any-return]
+        t: Tensor = call(GETITEM, (self,), {"index": _frozen(index)})
+        part = t._value
+        if (
+            t._node is not None
+            and type(part) is np.ndarray
+            and part.base is not None
+            and 4 * part.size <= self._value.size
+        ):
+            # A small part that shared the memory would make the next `x[i] = ...` copy the whole.
+            t._value = part.copy()
+        return t
 
     def __setitem__(self, index: Any, value: Any) -> None:
         index = _frozen(index)
         refuse_view(self, f"x[{_show(index)}] = ...")
         tracked = type(value) is Tensor and value._node is not None
         if self._node is None and not tracked:
-            new = np.array(self._value)
-            new[index] = value._value if type(value) is Tensor else value
-            self._value = new
+            written = value._value if type(value) is Tensor else value
+            self._write(index, written)
             return
         self._check_in_place(f"x[{_show(index)}] = ...")
-        if tracked and self.dtype.kind != "f":
+        if tracked and self.dtype.kind not in "fc":
             raise InPlaceError(
                 f"a value that requires a gradient cannot be stored in a tensor of dtype "
                 f"{self.dtype}; make that one with dtype=float"
             )
-        if type(value) is not Tensor:
-            value = np.asarray(value, dtype=self.dtype)
-        self._rebind(call(SETITEM, (self, value), {"index": index}))
+        if self.dtype.kind != "c" and _is_complex(value):
+            raise InPlaceError(
+                f"a complex value cannot be stored in a tensor of dtype {self.dtype}; make that "
+                "one complex, or store the value's real part"
+            )
+        if self._node is not None and self._node.op is None:
+            if type(value) is not Tensor:
+                value = _array_of(value, self.dtype)
+            self._rebind(call(SETITEM, (self, value), {"index": index}))
+            return
+        node = value._node if type(value) is Tensor else None
+        written = value._value if type(value) is Tensor else _array_of(value, self.dtype)
+        if self._node is not None and not record.recording():
+            self._refuse_unrecorded()
+        try:
+            self._write(index, written)
+        except ValueError as error:
+            raise record.explain(SETITEM, (self._value, written), error) from None
+        operands = (self._value, written)
+        tracked_bits = (self._node is not None) + 2 * (node is not None)
+        if record.recording():
+            parents = (self._node, node)
+            self._node = record.record(
+                SETITEM, self._value, operands, parents, tracked_bits, {"index": index}
+            )
+
+    def _write(self, index: Any, written: Any) -> None:
+        """Write into the value, unseen by those who read it before."""
+        if not known(self._value):
+            self._value = _setitem(self._value, written, index)
+            return
+        if not known(written) and hasattr(written, "__array_function__"):
+            raise InPlaceError(
+                f"a {type(written).__module__} array cannot be stored in one of NumPy's without "
+                "being computed: make the tensor that it is stored in one of that kind, or compute "
+                "it first"
+            )
+        if not _owned(self):
+            self._value = np.array(self._value)
+        self._value[index] = written
 
     def _check_in_place(self, what: str) -> None:
         node = self._node
@@ -377,10 +497,7 @@ class Tensor(TensorMethods):
             )
         node, value = self._node, result._value
         if node is not None and node.op is not None and not record.recording():
-            raise InPlaceError(
-                f"a change in place of {self._describe()} under no_grad() would cut it from the "
-                "graph unseen; write t = t.detach() first, or leave no_grad() away"
-            )
+            self._refuse_unrecorded()
         if value.dtype != self.dtype:
             if not np.can_cast(value.dtype, self.dtype, "same_kind"):
                 raise InPlaceError(
@@ -392,6 +509,12 @@ class Tensor(TensorMethods):
             self._value = value  # a leaf stays the leaf it is, with another value
         else:
             self._value, self._node = value, result._node
+
+    def _refuse_unrecorded(self) -> NoReturn:
+        raise InPlaceError(
+            f"a change in place of {self._describe()} under no_grad() would cut it from the "
+            "graph unseen; write t = t.detach() first, or leave no_grad() away"
+        )
 
     def __iter__(self) -> Iterator[Tensor]:
         if self.ndim == 0:
@@ -434,7 +557,13 @@ class Tensor(TensorMethods):
 
     def __repr__(self) -> str:
         node = self._node
-        body = np.array2string(np.asarray(self._value), separator=", ", prefix="Tensor(")
+        value = self._value
+        # What is not computed yet is not computed to be shown.
+        body = (
+            np.array2string(np.asarray(value), separator=", ", prefix="Tensor(")
+            if known(value)
+            else repr(value)
+        )
         parts = [body, f"dtype={self.dtype}"]
         if self.name:
             parts.append(f"name={self.name!r}")
@@ -446,7 +575,7 @@ class Tensor(TensorMethods):
         if not spec:
             return str(self)
         if self.ndim == 0:
-            return format(self._value.item(), spec)
+            return format(self.item(), spec)
         return np.array2string(
             np.asarray(self._value), formatter={"all": lambda v: format(v, spec)}
         )
@@ -465,7 +594,8 @@ class Tensor(TensorMethods):
                 f"{self._describe()} is part of a graph and cannot be copied or pickled; copy "
                 "t.detach()"
             )
-        return _rebuild, (np.asarray(self._value), self._node is not None, self.name, self.grad)
+        value = np.asarray(self._value) if known(self._value) else self._value
+        return _rebuild, (value, self._node is not None, self.name, self.grad)
 
 
 def _rebuild(value: Any, requires_grad: bool, name: str | None, grad: Any) -> Tensor:
@@ -526,7 +656,52 @@ def value_of(x: Any) -> Any:
     return x._value if type(x) is Tensor else x
 
 
+def _declared_late(ufunc: Any) -> Op:
+    """The op of a ufunc of SciPy's, which are declared when the first of them is met."""
+    if "scipy.special" in sys.modules:
+        special.declare()
+    op = OPS.get(ufunc)
+    if op is None:
+        raise undeclared(ufunc)
+    return op
+
+
 LIFT = backprop.Lift(wrap, value_of)
+
+
+def own(value: Any) -> Any:
+    """An array of its own, of the kind that ``value`` is."""
+    return np.array(value) if known(value) else value.copy()
+
+
+def _array_of(value: Any, dtype: Any) -> Any:
+    """A value to be written, as an array; one of another kind than NumPy's stays what it is."""
+    if known(value) or not hasattr(value, "__array_function__"):
+        return np.asarray(value, dtype)
+    return value.astype(dtype)
+
+
+def _computed(value: Any) -> Any:
+    """What can say its elements: a lazy array is computed, one that can say them itself is not."""
+    return value if hasattr(value, "tolist") else np.asarray(value)
+
+
+def _is_complex(value: Any) -> bool:
+    dtype = value.dtype if hasattr(value, "dtype") else np.asarray(value).dtype
+    return bool(dtype.kind == "c")
+
+
+def _owned(t: Tensor) -> bool:
+    """Whether nobody else can see the memory of the tensor's value, so that it can be written."""
+    value = t._value
+    return (
+        type(value) is np.ndarray
+        # The tensor's reference, the one of `value`, and that of the call that counts them.
+        and sys.getrefcount(value) <= 3
+        and value.base is None
+        and value.flags.writeable
+        and value.flags.owndata
+    )
 
 
 def refuse_subclass(x: Any) -> None:
@@ -537,10 +712,10 @@ def refuse_subclass(x: Any) -> None:
         )
 
 
-def refuse_complex(g: Any) -> None:
-    if g.dtype.kind == "c":
+def refuse_complex(g: Any, dtype: Any) -> None:
+    if g.dtype.kind == "c" and dtype.kind != "c":
         raise NotDifferentiableError(
-            "a complex gradient was given for a real value; only real ones are supported"
+            f"a complex gradient was given for a real value, of dtype {dtype}: pass its real part"
         )
 
 
@@ -556,6 +731,8 @@ def _frozen(index: Any) -> Any:
 
 
 def _show(index: Any) -> str:
+    if isinstance(index, tuple):
+        return ", ".join(map(_show, index))
     return "..." if isinstance(index, np.ndarray) else str(index)
 
 
@@ -565,6 +742,7 @@ VIEWS = {
     for fn in (
         _getitem, np.reshape, np.ravel, np.transpose, np.matrix_transpose, np.swapaxes, np.moveaxis,
         np.expand_dims, np.squeeze, np.flip, np.broadcast_to, np.split, np.array_split,
+        np.real, np.imag, np.diagonal, np.linalg.diagonal,
     )
 }  # fmt: skip
 
@@ -572,14 +750,35 @@ VIEWS = {
 def mark_view(t: Tensor, op: Op, x: Any, params: dict[str, Any]) -> None:
     """Note whether ``t``, which ``op`` read out of ``x``, would in NumPy change with ``x``."""
     if op is GETITEM:
-        t._view = is_basic(params["index"])
+        # A single element is a number in NumPy: `r = x[0]; r += 1` leaves x as it is.
+        t._view = is_basic(params["index"]) and not isinstance(t._value, np.generic)
+    elif not known(t._value) or not known(x):
+        t._view = True  # it may be
     else:
         t._view = np.may_share_memory(t._value, x)
 
 
 def is_view(t: Tensor) -> bool:
     """Whether in NumPy a change of ``t`` in place would be seen by the tensor it was read from."""
-    return getattr(t, "_view", False)
+    view = getattr(t, "_view", False)
+    if view and _last_holder(t):
+        view = t._view = False
+    return view
+
+
+def _last_holder(t: Tensor) -> bool:
+    """Whether the value is a view of memory that nothing else holds, so that nobody sees a change.
+
+    So it is after ``x = np.moveaxis(x + 1, 0, -1)``: what it was read from is gone.
+    """
+    node = t._node
+    while node is not None and (node.op in VIEWS or node.op is PROJECTION):
+        node = node.parents[0]
+        if node is not None and node.op is GETITEM:
+            return False  # its value may be a copy of a small part, whose memory tells nothing
+    base = getattr(t._value, "base", None)
+    # The view's reference, the one of `base`, and that of the call that counts them.
+    return type(base) is np.ndarray and base.base is None and sys.getrefcount(base) <= 3
 
 
 def refuse_view(t: Tensor, what: str) -> None:
@@ -590,23 +789,3 @@ def refuse_view(t: Tensor, what: str) -> None:
             "one would not see the change. Write x[0] += 1 instead of r = x[0]; r += 1, or "
             "r = r + 1 for a new tensor."
         )
-
-
-_REDUCTIONS = {
-    np.add: OPS[np.sum],
-    np.multiply: OPS[np.prod],
-    np.maximum: OPS[np.max],
-    np.minimum: OPS[np.min],
-}
-
-
-def _ufunc_method(ufunc: Any, method: str, inputs: Any, kwargs: dict[str, Any]) -> Any:
-    if "out" in kwargs:
-        (kwargs["out"],) = kwargs["out"]
-    if method == "reduce" and ufunc in _REDUCTIONS:
-        kwargs = {"axis": 0, **{k: v for k, v in kwargs.items() if v is not None or k == "axis"}}
-        return call(_REDUCTIONS[ufunc], inputs[:1], kwargs)
-    if method == "accumulate" and ufunc is np.add:
-        return call(OPS[np.cumsum], inputs[:1], {"axis": 0, **kwargs})
-    error = undeclared(ufunc)
-    raise NotDifferentiableError(f"{ufunc.__name__}.{method} is not declared. {error}")

@@ -15,7 +15,7 @@ from .forward import push_forward
 from .graph import Node, leaf, topological_order
 from .ops.shape import cast
 from .record import force_recording
-from .registry import OPS
+from .registry import OPS, known
 from .tensor import LIFT, Tensor, asarray, wrap
 from .tree import flatten, flatten_like
 
@@ -53,7 +53,7 @@ def gradients(output: Tensor, wrt: Any, grad_output: Any = None, create_graph: b
         seed: Any = output._seed(grad_output)
         if create_graph:
             tracked = type(grad_output) is Tensor and grad_output._node is not None
-            seed = grad_output if tracked else wrap(np.array(seed), None)
+            seed = grad_output if tracked else wrap(_own(seed), None)
         nodes = [t._node for t in tensors]
         with force_recording():
             found = backprop.differentiate(
@@ -62,12 +62,17 @@ def gradients(output: Tensor, wrt: Any, grad_output: Any = None, create_graph: b
     return rebuild([_result(found.get(t._node), t) for t in tensors])
 
 
+def _own(value: Any) -> Any:
+    """An array of its own, of the kind that ``value`` is."""
+    return np.array(value) if known(value) else value.copy()
+
+
 def _result(g: Any, like: Tensor) -> Tensor:
     if type(g) is Tensor:
         return wrap(g._value, g._node)  # a handle of its own: several may share one gradient
     if g is None:
         return wrap(np.zeros(like.shape, like.dtype), None)
-    return wrap(np.array(g), None)
+    return wrap(_own(g), None)
 
 
 def value_and_grad(
@@ -148,10 +153,10 @@ def _node_of(t: Tensor) -> Node:
 def _variable(x: Any) -> Tensor:
     """A tensor of the same value on a node of its own, so that nested gradients keep apart."""
     t = asarray(x)
-    if t.dtype.kind != "f":
+    if t.dtype.kind not in "fc":
         raise NotDifferentiableError(
             f"a gradient was asked for with respect to a value of dtype {t.dtype}; only floating "
-            "values have one: pass 1.0 instead of 1, or x.astype(float)"
+            "and complex values have one: pass 1.0 instead of 1, or x.astype(float)"
         )
     if t._node is None:
         return wrap(t._value, leaf(t.shape, t.dtype, t.name))
@@ -179,7 +184,8 @@ def _differentiate(
 
 
 def _constant(f: Callable[..., Any], output: Any) -> Tensor:
-    if not isinstance(output, (int, float, np.generic, np.ndarray)):
+    is_number = isinstance(output, (int, float, np.generic))
+    if not is_number and not hasattr(output, "__array_function__"):
         name = getattr(f, "__name__", "the function")
         hint = "; return the loss alone" if isinstance(output, (tuple, list, dict)) else ""
         raise TypeError(
@@ -195,6 +201,12 @@ def _check_scalar(f: Callable[..., Any], value: Tensor) -> None:
             f"{name} returned a value of shape {value.shape}; a gradient needs one number, so "
             "reduce it, with .sum() for example"
         )
+    if value.dtype.kind == "c":
+        name = getattr(f, "__name__", "the function")
+        raise GradientError(
+            f"{name} returned a complex number; a gradient needs a real one: return its real "
+            "part, or its absolute value"
+        )
 
 
 def _depends_on_others(roots: list[Node], variables: set[Node]) -> bool:
@@ -208,17 +220,17 @@ def _depends_on_others(roots: list[Node], variables: set[Node]) -> bool:
 
 def _handed_out(g: Any, variable: Tensor, as_tensor: bool) -> Any:
     if type(g) is Tensor:
-        return wrap(g._value, g._node) if as_tensor or g._node is not None else np.array(g._value)
+        return wrap(g._value, g._node) if as_tensor or g._node is not None else _own(g._value)
     if g is None:
         g = np.zeros(variable.shape, variable.dtype)
-    g = np.array(g)
+    g = _own(g)
     return wrap(g, None) if as_tensor else g
 
 
 def _value_out(value: Tensor, tensors_in: bool, outside: bool) -> Any:
     if outside:
         return value
-    return wrap(np.array(value._value), None) if tensors_in else np.array(value._value)
+    return wrap(_own(value._value), None) if tensors_in else _own(value._value)
 
 
 def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
@@ -274,7 +286,7 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
         t = x if type(x) is Tensor else wrap(x, None)
         if foreign:
             return t
-        return t.detach() if tensors_in else np.array(t._value)
+        return t.detach() if tensors_in else _own(t._value)
 
     return rebuild_output(list(map(hand_out, outputs))), rebuild_output(
         list(map(hand_out, derivatives))

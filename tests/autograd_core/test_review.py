@@ -177,10 +177,8 @@ class TestInPlace:
 
 
 class TestTensors:
-    def test_complex_values_are_refused(self) -> None:
+    def test_complex_gradients_of_real_values_are_refused(self) -> None:
         t = tracked(2.0)
-        with pytest.raises(ag.NotDifferentiableError, match="complex"):
-            abs(t * 1j).backward()
         with pytest.raises(ag.NotDifferentiableError, match="complex"):
             (t * 1.0).backward(np.array(1j))
         with pytest.raises(ag.NotDifferentiableError, match="complex"):
@@ -241,12 +239,6 @@ class TestOps:
         np.arctan2(x, y).backward()
         assert x.grad == pytest.approx(0.5 / scale, rel=1e-6)
         assert y.grad == pytest.approx(-0.5 / scale, rel=1e-6)
-
-    def test_order_by_memory_is_refused(self) -> None:
-        x = tracked(np.arange(6.0).reshape(2, 3))
-        for y in (x.T.ravel(order="A"), np.reshape(x.T, 6, order="A"), x.ravel(order="K")):
-            with pytest.raises(ValueError, match="memory"):
-                y.sum().backward()
 
     def test_user_rules_of_the_wrong_kind(self) -> None:
         def square(x: Any) -> Any:
@@ -338,10 +330,10 @@ class TestSecondReview:
         w = tracked([1.0, 2.0, 3.0])
         h = w * w
         mask = np.array([True, False, True])
-        with pytest.raises(ag.InPlaceError, match=r"np\.where"):
-            np.multiply(np.ones(3), 5.0, out=h, where=mask)
+        np.multiply(np.ones(3), 5.0, out=h, where=mask)
+        assert h.tolist() == [5.0, 4.0, 5.0]
         (h + w).sum().backward()
-        assert w.grad.tolist() == [3.0, 5.0, 7.0]
+        assert w.grad.tolist() == [1.0, 5.0, 1.0]
 
     def test_nearly_repeated_singular_values(self) -> None:
         rng = np.random.default_rng(0)
