@@ -24,6 +24,8 @@ def cross_entropy(pre_activation: Any, labels: Any, reduction: str = "mean") -> 
     ``pre_activation`` has shape (..., classes) and ``labels``, integers, the shape without
     the last axis. ``reduction`` is ``"mean"``, ``"sum"`` or ``"none"``. Labels that are not
     integers are a ``TypeError``; labels of another shape or outside the classes a ``ValueError``.
+    Labels that are not computed yet, of a Dask array, cannot be looked at: the loss of one outside
+    the classes is NaN.
 
     >>> a = ag.Tensor([[2.0, 0.0], [0.0, 0.0]], requires_grad=True)
     >>> loss = cross_entropy(a, [0, 1])
@@ -39,7 +41,9 @@ def cross_entropy(pre_activation: Any, labels: Any, reduction: str = "mean") -> 
             f"cross_entropy: unknown reduction {reduction!r}, known are {', '.join(REDUCTIONS)}"
         )
     a = pre_activation if hasattr(pre_activation, "shape") else np.asarray(pre_activation)
-    y = labels.data if isinstance(labels, Tensor) else np.asarray(labels)
+    y = labels.data if isinstance(labels, Tensor) else labels
+    if not hasattr(y, "__array_function__"):
+        y = np.asarray(y)
     index = _checked(y, a.shape, reduction)
     return _softmax_cross_entropy(a, index, reduction=reduction)
 
@@ -47,18 +51,29 @@ def cross_entropy(pre_activation: Any, labels: Any, reduction: str = "mean") -> 
 def _forward(a: Any, labels: NDArray[np.int64], reduction: str) -> Any:
     shifted = a - a.max(axis=-1, keepdims=True)
     log_total = np.log(np.exp(shifted).sum(axis=-1))
-    rows = np.arange(0, shifted.size, shifted.shape[-1]).reshape(labels.shape)
-    losses = log_total - shifted.take(rows + labels)
+    if isinstance(shifted, np.ndarray) and isinstance(labels, np.ndarray):
+        rows = np.arange(0, shifted.size, shifted.shape[-1]).reshape(labels.shape)
+        losses = log_total - shifted.take(rows + labels)
+    else:
+        chosen = _one_hot(labels, shifted.shape[-1])
+        losses = log_total - np.where(chosen, shifted, 0.0).sum(axis=-1)
+        losses = np.where(chosen.any(axis=-1), losses, np.nan)
     if reduction == "none":
         return losses
     return losses.sum() if reduction == "sum" else losses.sum() / losses.size
+
+
+def _one_hot(labels: Any, classes: int) -> Any:
+    if isinstance(labels, np.ndarray):
+        return labels[..., None] == np.arange(classes)
+    return labels[..., None] == np.arange(classes, like=labels)
 
 
 def _rule(g: Any, _out: Any, a: Any, labels: NDArray[np.int64], reduction: str) -> Any:
     # The lecture's f(x) - e(y), for each row by as much as the row counts.
     f = np.exp(a - a.max(axis=-1, keepdims=True))
     f = f / f.sum(axis=-1, keepdims=True)
-    e = labels[..., None] == np.arange(a.shape[-1])
+    e = _one_hot(labels, a.shape[-1])
     if reduction == "none":
         g = g[..., None]
     elif reduction == "mean":
@@ -73,6 +88,11 @@ _softmax_cross_entropy = ag.defop(_forward, _rule, None, name="cross_entropy")
 
 def _checked(y: NDArray[Any], shape: tuple[int, ...], reduction: str) -> NDArray[np.int64]:
     """Return the labels as an index, or say what is wrong with them, and where."""
+    if any(n != n for n in shape):
+        raise ValueError(
+            f"cross_entropy: pre-activations of shape {shape}, of unknown length, have no mean: "
+            "let Dask count the data first, by compute_chunk_sizes()"
+        )
     if not shape or not shape[-1]:
         raise ValueError("cross_entropy: pre-activations need a last axis, one entry per class")
     if y.shape != shape[:-1]:
@@ -90,6 +110,8 @@ def _checked(y: NDArray[Any], shape: tuple[int, ...], reduction: str) -> NDArray
         )
     # A copy, which the graph can keep: whoever fills a buffer with labels may fill it again.
     index = y.astype(np.int64)
+    if not isinstance(index, np.ndarray):
+        return index
     # Read without a sign, a negative label is a huge one: a single pass finds both kinds.
     unsigned = index.view(np.uint64)
     classes = shape[-1]

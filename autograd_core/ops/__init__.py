@@ -1,5 +1,43 @@
 """The ops, one file a family; importing this package fills the table."""
 
-from . import activations, elementwise, indexing, linalg, reduction, selection, shape
+from . import (
+    activations,
+    complex,
+    elementwise,
+    fft,
+    in_place,
+    indexing,
+    joining,
+    linalg,
+    padding,
+    polynomials,
+    products,
+    reduction,
+    selection,
+    shape,
+    sorting,
+    special,
+    statistics,
+    windows,
+)
 
-__all__ = ["activations", "elementwise", "indexing", "linalg", "reduction", "selection", "shape"]
+__all__ = [
+    "activations",
+    "complex",
+    "elementwise",
+    "fft",
+    "in_place",
+    "indexing",
+    "joining",
+    "linalg",
+    "padding",
+    "polynomials",
+    "products",
+    "reduction",
+    "selection",
+    "shape",
+    "sorting",
+    "special",
+    "statistics",
+    "windows",
+]

@@ -6,8 +6,18 @@ from typing import Any
 
 import numpy as np
 
-from ..registry import defop
+from ..registry import defop, known
+from .complex import is_complex
 from .reduction import spread
+
+
+def refuse_complex(name: str, *xs: Any) -> None:
+    """Raise where NumPy would compare complex numbers by their real parts, and be wrong."""
+    if any(is_complex(x) for x in xs):
+        raise TypeError(
+            f"{name} is defined for real numbers only, but was given complex ones; apply it to "
+            "np.real(z), or write its formula out in np.exp and np.log"
+        )
 
 
 def _sigmoid(x: Any) -> Any:
@@ -16,6 +26,7 @@ def _sigmoid(x: Any) -> Any:
     >>> sigmoid(np.array([-1e4, 0.0, 1e4]))
     array([0. , 0.5, 1. ])
     """
+    refuse_complex("sigmoid", x)
     z = np.exp(-np.abs(x))
     return np.where(x >= 0, 1.0, z) / (1.0 + z)
 
@@ -31,6 +42,7 @@ def _relu(x: Any) -> Any:
     >>> relu(np.array([-2.0, 0.0, 3.0]))
     array([0., 0., 3.])
     """
+    refuse_complex("relu", x)
     return np.maximum(x, 0)
 
 
@@ -43,6 +55,7 @@ def _softplus(x: Any) -> Any:
     >>> softplus(np.array([-1e4, 0.0, 1e4])).round(4)
     array([0.000e+00, 6.931e-01, 1.000e+04])
     """
+    refuse_complex("softplus", x)
     return np.logaddexp(x, 0.0)
 
 
@@ -61,7 +74,7 @@ def _weights(x: Any, axis: Any) -> tuple[Any, Any]:
     """exp(x - peak), and its sum; equal weights where every element is -inf."""
     z = np.exp(x - _peak(x, axis))
     total = np.sum(z, axis=axis, keepdims=True)
-    if not np.all(total):
+    if not (known(total) and np.all(total)):
         lost = total == 0
         z = np.where(lost, 1.0, z)
         total = np.sum(z, axis=axis, keepdims=True)
@@ -77,6 +90,7 @@ def _softmax(x: Any, axis: Any = -1) -> Any:
     >>> softmax(np.array([0.0, 0.0, 1e4]))
     array([0., 0., 1.])
     """
+    refuse_complex("softmax", x)
     z, total = _weights(x, axis)
     return z / total
 
@@ -94,11 +108,12 @@ def _log_softmax(x: Any, axis: Any = -1) -> Any:
     >>> log_softmax(np.array([0.0, 1e4]))
     array([-10000.,      0.])
     """
+    refuse_complex("log_softmax", x)
     if x.size == 0:
         return x + 0.0
     shifted = x - _peak(x, axis)
     total = np.sum(np.exp(shifted), axis=axis, keepdims=True)
-    if np.all(total):
+    if known(total) and np.all(total):
         return shifted - np.log(total)
     z, total = _weights(x, axis)  # all -inf: equal weights
     return np.where(z == 1.0, 0.0, shifted) - np.log(total)
@@ -117,6 +132,7 @@ def _logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     >>> float(logsumexp(np.array([1e4, 1e4])).round(4))
     10000.6931
     """
+    refuse_complex("logsumexp", x)
     peak = _peak(x, axis)
     total = np.sum(np.exp(x - peak), axis=axis, keepdims=True)
     with np.errstate(divide="ignore"):

@@ -1,207 +1,549 @@
-"""Products and decompositions of matrices: matmul, dot, einsum, svd; batched as NumPy is."""
+"""Linear algebra: inverses, systems, determinants, decompositions, norms; batched as NumPy is.
+
+Papers write gradients G with dL = Re(tr(Gᴴ dA)). The ``g`` of the rules is the conjugate of that,
+dL = Re(sum(g dA)), so the rules of holomorphic functions (inv, solve, det) hold no conjugate at
+all, and the others conjugate what comes in and what goes out.
+
+The phases of complex eigenvectors and singular vectors are arbitrary, like the further columns of
+full matrices. A loss that does not depend on them has a gradient; for any other backward raises.
+"""
 
 from __future__ import annotations
 
+import math
 import operator
-import string
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from ..registry import defop, derived
+from ..errors import NotDifferentiableError
+from ..registry import ZERO, defop, derived, known
+from .complex import is_complex, ratio
+from .products import array, conj, t
+from .reduction import keep_reduced
 
 
-def _t(x: Any) -> Any:
-    return x.T if x.ndim == 2 else np.swapaxes(x, -1, -2)
+def _h(x: Any) -> Any:
+    """Transpose and conjugate each matrix of a stack."""
+    return conj(t(x))
 
 
-def _matmul_x(g: Any, _out: Any, _x: Any, y: Any) -> Any:
-    if y.ndim == 1:
-        return g[..., None] * y
-    if _x.ndim == 1:
-        return np.matmul(y, g[..., None])[..., 0]
-    return np.matmul(g, _t(y))
+def _diagonal(x: Any) -> Any:
+    """The vectors of a stack as diagonal matrices."""
+    return np.where(np.eye(x.shape[-1], dtype=bool), x[..., None, :], 0.0)
 
 
-def _matmul_y(g: Any, _out: Any, x: Any, _y: Any) -> Any:
-    if x.ndim == 1:
-        return x * g if _y.ndim == 1 else x[:, None] * g[..., None, :]
-    if _y.ndim == 1:
-        return np.matmul(_t(x), g[..., None])[..., 0]
-    return np.matmul(_t(x), g)
+def _on_diagonal(x: Any) -> Any:
+    """Each matrix of a stack, its diagonal alone."""
+    return np.where(np.eye(x.shape[-1], dtype=bool), x, 0.0)
 
 
-defop(
-    np.matmul,
-    _matmul_x,
-    _matmul_y,
-    kind="multilinear",
-    broadcasting=True,
-    symbol="@",
-    operator=operator.matmul,
-)
+def _hermitian_part(x: Any) -> Any:
+    return 0.5 * (x + _h(x))
 
 
-@derived(np.dot, symbol="·")
-def dot(a: Any, b: Any) -> Any:
-    """``einsum`` over the last axis of ``a`` and the last but one of ``b``, or its only one."""
-    a, b = (np.asarray(x) if isinstance(x, (list, tuple)) else x for x in (a, b))
-    if np.ndim(a) == 0 or np.ndim(b) == 0:
-        return np.multiply(a, b)
-    if b.ndim <= 2:
-        return np.matmul(a, b)
-    left, right = string.ascii_letters[: a.ndim], string.ascii_letters[-b.ndim :]
-    right = right[:-2] + left[-1] + right[-1]
-    return np.einsum(f"{left},{right}->{left[:-1]}{right[:-2]}{right[-1]}", a, b)
+def _value(x: Any) -> Any:
+    """What a tensor holds: for checks, which are not recorded."""
+    return getattr(x, "_value", x)
 
 
-# --- einsum -----------------------------------------------------------------------------------
+def _eps(x: Any) -> float:
+    return float(np.finfo(x.dtype).eps)
 
 
-def _contract(operands: Sequence[Any], subscripts: str, optimize: Any = False) -> Any:
-    """``np.einsum`` with its operands in front; ``subscripts`` are explicit."""
-    return np.einsum(subscripts, *operands, optimize=optimize)
+def _explained(name: str, a: Any, function: Callable[..., Any], *args: Any) -> Any:
+    """Call a function for the rule of ``name``; an error of NumPy's says where it comes from."""
+    try:
+        return function(*args)
+    except np.linalg.LinAlgError as error:
+        error.add_note(f"in the derivative of {name} of shape {tuple(a.shape)}")
+        raise
 
 
-def _einsum_rule(
-    g: Any, _out: Any, i: int, *xs: Any, subscripts: str, optimize: Any = False
+# --- inverses and systems -----------------------------------------------------------------------
+
+
+def _inv(g: Any, out: Any, _a: Any) -> Any:
+    """Giles (2008), section 2.2.3: -A⁻ᵀ g A⁻ᵀ."""
+    b = t(out)
+    return -np.matmul(np.matmul(b, g), b)
+
+
+defop(np.linalg.inv, _inv, symbol="A⁻¹")
+
+
+def _solve_b(g: Any, _out: Any, a: Any, _b: Any) -> Any:
+    """Giles (2008), section 2.2.4: A⁻ᵀ g."""
+    if _b.ndim == 1:  # one vector for the whole stack, as NumPy reads it
+        return np.linalg.solve(t(a), g[..., None])[..., 0]
+    return np.linalg.solve(t(a), g)
+
+
+def _solve_a(g: Any, out: Any, a: Any, _b: Any) -> Any:
+    """Giles (2008), section 2.2.4: -A⁻ᵀ g Xᵀ."""
+    moved = _solve_b(g, out, a, _b)
+    if _b.ndim == 1:
+        return -moved[..., :, None] * out[..., None, :]
+    return -np.matmul(moved, t(out))
+
+
+defop(np.linalg.solve, _solve_a, _solve_b, broadcasting=True, symbol="A⁻¹b")
+
+
+def _pinv(
+    g: Any, out: Any, a: Any, rcond: Any = None, hermitian: bool = False, rtol: Any = None
 ) -> Any:
-    """Contract ``g`` with the other operands; see `explicit` for the subscripts."""
-    inputs, output = subscripts.split("->")
-    terms = inputs.split(",")
-    shape = xs[i].shape
-    others = [j for j in range(len(xs)) if j != i]
-    operands, labels = [g, *(xs[j] for j in others)], [output, *(terms[j] for j in others)]
-    sizes: dict[str, int] = {}
-    for x, label in zip(operands, labels, strict=True):
-        for n, letter in zip(x.shape, label, strict=True):
-            sizes[letter] = max(n, sizes.get(letter, 0))
-    free = (letter for letter in string.ascii_letters if letter not in subscripts)
-    target = ""
-    for n, label in zip(shape, terms[i], strict=True):
-        if label in target:  # a diagonal was read: the gradient lies on it
-            target += next(free)
-            operands.append(np.eye(n, dtype=g.dtype))
-            labels.append(label + target[-1])
-            continue
-        # Summed away, or broadcast against axes of one: the same gradient for each element.
-        if sizes.get(label, 1) == 1 != n or label not in sizes:
-            operands.append(np.ones(n, dtype=g.dtype))
-            labels.append(label)
-        target += label
-    return np.einsum(f"{','.join(labels)}->{target}", *operands, optimize=optimize)
+    """Golub and Pereyra (1973), "The differentiation of pseudo-inverses", where the rank stays.
+
+    With P = A⁺: dP = -P dA P + P Pᴴ dAᴴ (1 - A P) + (1 - P A) dAᴴ Pᴴ P.
+    """
+    gt, p = t(g), out
+    ph = _h(p)
+    left = gt - np.matmul(a, np.matmul(p, gt))
+    right = gt - np.matmul(np.matmul(gt, p), a)
+    rest = np.matmul(np.matmul(left, p), ph) + np.matmul(ph, np.matmul(p, right))
+    result = conj(rest) - np.matmul(np.matmul(t(p), g), t(p))
+    return _hermitian_part(result) if hermitian else result
 
 
-contract = defop(
-    _contract,
-    _einsum_rule,
-    kind="multilinear",
-    variadic=True,
-    broadcasting=True,
-    name="einsum",
+defop(np.linalg.pinv, _pinv, symbol="A⁺")
+
+
+def _least_squares(a: Any, b: Any, rcond: float | None = None) -> Any:
+    """``np.linalg.lstsq``: solution, residuals, rank and singular values."""
+    return np.linalg.lstsq(a, b) if rcond is None else np.linalg.lstsq(a, b, rcond)
+
+
+def _columns(x: Any) -> Any:
+    return x[:, None] if x.ndim == 1 else x
+
+
+def _lstsq_residual(g: Any, out: Any, a: Any, b: Any) -> Any:
+    """The gradient at the residual, from its sums of squares; None where NumPy returns none."""
+    if g[1] is None or g[1].shape[0] == 0:
+        return None
+    return 2.0 * g[1] * conj(_columns(b) - np.matmul(a, _columns(out[0])))
+
+
+def _lstsq_inverse(a: Any, rcond: float | None) -> Any:
+    eps = float(np.finfo(float).eps)  # LAPACK computes in double precision, whatever the dtype
+    cut = eps * max(a.shape) if rcond is None else eps if rcond < 0 else rcond
+    return np.linalg.pinv(a, cut)
+
+
+def _lstsq_b(g: Any, out: Any, a: Any, b: Any, rcond: float | None = None) -> Any:
+    result: Any = _lstsq_residual(g, out, a, b)
+    if g[0] is not None:
+        moved = np.matmul(t(_lstsq_inverse(a, rcond)), _columns(g[0]))
+        result = moved if result is None else result + moved
+    return ZERO if result is None else np.reshape(result, b.shape)
+
+
+def _lstsq_a(g: Any, out: Any, a: Any, b: Any, rcond: float | None = None) -> Any:
+    """The solution x is A⁺ b, see `_pinv`; the residual r is minimal, and so dr = db - dA x."""
+    terms = []
+    x, gr = _columns(out[0]), _lstsq_residual(g, out, a, b)
+    if gr is not None:
+        terms.append(-np.matmul(gr, t(x)))
+    if g[0] is not None:
+        gx, p = _columns(g[0]), _lstsq_inverse(a, rcond)
+        moved = np.matmul(t(p), gx)
+        residual = _columns(b) - np.matmul(a, x)
+        beyond = gx - np.matmul(t(a), moved)  # what lies beyond the rank
+        terms.append(-np.matmul(moved, t(x)))
+        terms.append(np.matmul(conj(residual), t(np.matmul(p, conj(moved)))))
+        terms.append(conj(np.matmul(np.matmul(_h(p), x), t(beyond))))
+    if g[3] is not None:
+        u, _, vh = np.linalg.svd(a, full_matrices=False)
+        terms.append(conj(np.matmul(u * g[3], vh)))
+    result: Any = ZERO
+    for term in terms:
+        result = term if result is ZERO else result + term
+    return result
+
+
+least_squares = defop(_least_squares, _lstsq_a, _lstsq_b, name="lstsq")
+
+
+@derived(np.linalg.lstsq)
+def lstsq(a: Any, b: Any, rcond: float | None = None) -> Any:
+    """Solution of least squares, sums of squared residuals, rank, and singular values of ``a``."""
+    x, residuals, rank, s = least_squares(a, b, rcond=rcond)
+    return x, residuals, rank.detach(), s
+
+
+@derived(np.linalg.tensorinv)
+def tensorinv(a: Any, ind: int = 2) -> Any:
+    """The inverse of ``a`` as a matrix whose columns are the axes from ``ind`` on."""
+    if ind <= 0:
+        raise ValueError("Invalid ind argument.")
+    n = math.prod(a.shape[ind:])
+    return np.reshape(
+        np.linalg.inv(np.reshape(a, (n, a.size // max(n, 1)))), a.shape[ind:] + a.shape[:ind]
+    )
+
+
+@derived(np.linalg.tensorsolve)
+def tensorsolve(a: Any, b: Any, axes: Any = None) -> Any:
+    """The x with ``tensordot(a, x, x.ndim) == b``; ``axes`` of ``a`` are moved to the end first."""
+    a, b = array(a), array(b)
+    if axes is not None:
+        given = [operator.index(k) % a.ndim for k in (axes if np.iterable(axes) else (axes,))]
+        a = np.transpose(a, [k for k in range(a.ndim) if k not in given] + given)
+    shape = a.shape[b.ndim :]
+    n = math.prod(shape)
+    if a.size != n * n:
+        raise np.linalg.LinAlgError(
+            "Input arrays must satisfy the requirement "
+            f"prod(a.shape[b.ndim:]) == prod(a.shape[:b.ndim]), but a has shape {a.shape} and b "
+            f"{b.ndim} axes"
+        )
+    return np.reshape(np.linalg.solve(np.reshape(a, (n, n)), np.reshape(b, (n,))), shape)
+
+
+@derived(np.linalg.matrix_power, symbol="Aⁿ")
+def matrix_power(a: Any, n: int) -> Any:
+    """The product of ``n`` copies of each matrix, by repeated squaring; of the inverse if n < 0."""
+    n = operator.index(n)
+    if n == 0:  # a constant, that stays on the graph
+        eye = np.broadcast_to(np.eye(a.shape[-1], dtype=a.dtype), a.shape)
+        return np.where(True, eye, a)
+    if n < 0:
+        a, n = np.linalg.inv(a), -n
+    result: Any = None
+    while True:
+        n, odd = divmod(n, 2)
+        if odd:
+            result = a if result is None else np.matmul(result, a)
+        if n == 0:
+            return np.positive(result)
+        a = np.matmul(a, a)
+
+
+@derived(np.linalg.multi_dot)
+def multi_dot(arrays: Any) -> Any:
+    """The product of a chain of matrices, in the order that multiplies the fewest numbers."""
+    chain = [array(x) for x in arrays]
+    if len(chain) < 2:
+        raise ValueError("Expecting at least two arrays.")
+    first, last = chain[0].ndim == 1, chain[-1].ndim == 1
+    if first:
+        chain[0] = np.reshape(chain[0], (1, -1))
+    if last:
+        chain[-1] = np.reshape(chain[-1], (-1, 1))
+    for x in chain:
+        if x.ndim != 2:
+            raise np.linalg.LinAlgError(
+                f"multi_dot: {x.ndim}-dimensional array given; the chain must be of matrices, with "
+                "vectors at its ends only"
+            )
+    result = _multiplied(chain, _cuts([x.shape[0] for x in chain] + [chain[-1].shape[1]]))
+    kept = result.shape[int(first) : 2 - int(last)]
+    return result if len(kept) == 2 else np.reshape(result, kept)
+
+
+def _cuts(sides: list[int]) -> dict[tuple[int, int], int]:
+    """Where to cut each part of a chain: Cormen et al., section 15.2."""
+    n = len(sides) - 1
+    cost = {(i, i): 0 for i in range(n)}
+    cuts = {}
+    for length in range(1, n):
+        for i in range(n - length):
+            j = i + length
+            cost[i, j], cuts[i, j] = min(
+                (cost[i, k] + cost[k + 1, j] + sides[i] * sides[k + 1] * sides[j + 1], k)
+                for k in range(i, j)
+            )
+    return cuts
+
+
+def _multiplied(chain: list[Any], cuts: dict[tuple[int, int], int]) -> Any:
+    def product(i: int, j: int) -> Any:
+        if i == j:
+            return chain[i]
+        return np.matmul(product(i, cuts[i, j]), product(cuts[i, j] + 1, j))
+
+    return product(0, len(chain) - 1)
+
+
+# --- determinants -------------------------------------------------------------------------------
+
+
+def _others(s: Any, pairs: bool) -> Any:
+    """The products of all singular values but one, or but two; of those with zeros exactly."""
+    zero = s == 0
+    logs = np.log(np.where(zero, 1.0, s))
+    total, zeros = np.sum(logs, axis=-1), np.sum(zero, axis=-1)
+    if not pairs:
+        left = zeros[..., None] - zero
+        return np.where(left == 0, np.exp(total[..., None] - logs), 0.0)
+    left = zeros[..., None, None] - zero[..., :, None] - 1 * zero[..., None, :]
+    product = np.exp(total[..., None, None] - logs[..., :, None] - logs[..., None, :])
+    return np.where((left == 0) & ~np.eye(s.shape[-1], dtype=bool), product, 0.0)
+
+
+def _cofactor(a: Any) -> Any:
+    """The matrix of cofactors, det(A) A⁻ᵀ, also where A is singular."""
+    try:
+        return t(np.linalg.inv(a)) * np.linalg.det(a)[..., None, None]
+    except np.linalg.LinAlgError:
+        u, s, vh = np.linalg.svd(a)
+        phase = np.linalg.det(u) * np.linalg.det(vh)
+        core = conj(u) * (_others(s, pairs=False) * phase[..., None])[..., None, :]
+        return np.matmul(core, conj(vh)).astype(a.dtype, copy=False)
+
+
+def _cofactor_rule(g: Any, out: Any, a: Any) -> Any:
+    """Minors of second order: with B = A⁻¹, det(A) (tr(g B) Bᵀ - Bᵀ gᵀ Bᵀ).
+
+    Near singular matrices that is a difference of large numbers. There, in the basis of singular
+    vectors, where all minors are products of the other singular values:
+    D² det(S)[E, F] = Σ (E[i,i] F[j,j] - E[i,j] F[j,i]) Π s[k] over i ≠ j and k ∉ {i, j}.
+    """
+    if _well_conditioned(a):
+        b = t(np.linalg.inv(a))
+        along = np.sum(g * b, axis=(-2, -1))[..., None, None]
+        return along * out - np.matmul(np.matmul(out, t(g)), b)
+    u, s, vh = np.linalg.svd(a)
+    phase = (np.linalg.det(u) * np.linalg.det(vh))[..., None, None]
+    e = np.matmul(np.matmul(_h(u), g), _h(vh))
+    p = _others(s, pairs=True)
+    diagonal = np.sum(_on_diagonal(e), axis=-1)
+    core = _diagonal(np.matmul(p, diagonal[..., None])[..., 0]) - t(p * e)
+    return phase * np.matmul(np.matmul(conj(u), core), conj(vh))
+
+
+def _well_conditioned(a: Any) -> bool:
+    """Whether no matrix of a stack is so close to singular that digits would be lost."""
+    a = _value(a)
+    if not known(a):
+        return True  # a lazy array: not looked at
+    try:
+        condition = np.linalg.norm(a, axis=(-2, -1)) * np.linalg.norm(
+            np.linalg.inv(a), axis=(-2, -1)
+        )
+    except np.linalg.LinAlgError:
+        return False
+    return bool(np.all(condition < _eps(a) ** -0.25))
+
+
+cofactor = defop(_cofactor, _cofactor_rule, name="cofactor")
+
+# Not det(A) A⁻ᵀ: a singular matrix has a gradient too.
+defop(
+    np.linalg.det,
+    lambda g, _out, a: g[..., None, None] * cofactor(a),
+    symbol="det",
 )
 
 
-def explicit(subscripts: str, ndims: list[int]) -> str:
-    """Write out an einsum's output and its ellipses: ``"...i,i"`` becomes ``"ai,i->a"``.
+def _slogdet(g: Any, out: Any, a: Any) -> Any:
+    """Giles (2008), section 2.2.2: d log det(A) = tr(A⁻¹ dA), whose imaginary part turns the sign.
 
-    >>> explicit("...ij,jk", [3, 2])
-    'aij,jk->aik'
+    With w = tr(A⁻¹ dA): d logabsdet = Re(w) and d sign = i sign Im(w), which is 0 for real A.
     """
-    inputs, arrow, output = subscripts.replace(" ", "").partition("->")
-    terms = inputs.split(",")
-    if len(terms) != len(ndims):
-        raise ValueError(
-            f"einsum: {subscripts!r} names {len(terms)} operands, but {len(ndims)} were given"
+    gsign, glog = g
+    factor: Any = glog
+    if gsign is not None and is_complex(a):
+        turned = np.imag(gsign * out[0]) * 1j  # in this order: np.float64 is a float of Python's
+        factor = turned if glog is None else glog + turned
+    if factor is None:
+        return ZERO
+    return factor[..., None, None] * t(_explained("slogdet", a, np.linalg.inv, a))
+
+
+defop(np.linalg.slogdet, _slogdet, symbol="log|det|")
+
+
+# --- decompositions -----------------------------------------------------------------------------
+
+
+def _halved(x: Any, lower: bool) -> Any:
+    """One triangle of each matrix, its diagonal halved."""
+    n = x.shape[-1]
+    strict = np.tri(n, k=-1, dtype=bool)
+    strict = strict if lower else strict.T
+    return np.where(strict, x, np.where(np.eye(n, dtype=bool), 0.5 * x, 0.0))
+
+
+def _cholesky(g: Any, out: Any, _a: Any, upper: bool = False) -> Any:
+    """Murray (2016), "Differentiation of the Cholesky decomposition", of the matrix as a whole.
+
+    With A = L Lᴴ and Φ the lower triangle with half the diagonal: the Hermitian part of
+    L⁻ᴴ Φ(Lᴴ G) L⁻¹, though NumPy reads one triangle only.
+    """
+    lower, g = (_h(out), t(g)) if upper else (out, conj(g))
+    phi = _halved(np.matmul(_h(lower), g), lower=True)
+    inverse = np.linalg.inv(lower)  # NumPy has no triangular solver, and this takes fewer steps
+    return conj(np.matmul(np.matmul(_h(inverse), _hermitian_part(phi)), inverse))
+
+
+defop(np.linalg.cholesky, _cholesky)
+
+
+_PHASES = "the phases of the vectors"
+
+
+def _fold(name: str, g: Any, q: Any, k: int) -> Any:
+    """Bring the gradient at all columns of a unitary matrix to the first ``k``.
+
+    The others span what those leave out, in an arbitrary basis: dQ₂ = -Q₁ dQ₁ᴴ Q₂, and the rest
+    of the change is nobody's business.
+    """
+    q1, q2, g1, g2 = q[..., :k], q[..., k:], g[..., :k], g[..., k:]
+    turned = np.matmul(_h(q2), g2)
+    _check_free(name, "the basis of the further columns", turned - _h(turned), g)
+    return g1 - np.matmul(q2, np.matmul(_h(g2), q1))
+
+
+def _check_free(name: str, what: str, skew: Any, *gradients: Any) -> None:
+    """Refuse a loss that depends on what is arbitrary in a decomposition."""
+    skew, sizes = _value(skew), [_value(g) for g in gradients if g is not None]
+    if skew.size == 0 or not all(map(known, (skew, *sizes))):
+        return
+    if np.max(np.abs(skew)) > _eps(skew) ** (1 / 3) * max(np.max(np.abs(g)) for g in sizes):
+        raise np.linalg.LinAlgError(
+            f"{name}: the loss depends on {what}, which is arbitrary, so it has no derivative; use "
+            "what does not change with it: projections, products of a vector with its conjugate"
         )
-    hidden = [
-        n - len(term.replace("...", "")) if "..." in term else 0
-        for term, n in zip(terms, ndims, strict=True)
-    ]
-    unused = [c for c in string.ascii_letters if c not in subscripts]
-    batch = "".join(unused[: max(hidden, default=0)])
-    full = [
-        term.replace("...", batch[len(batch) - n :]) for term, n in zip(terms, hidden, strict=True)
-    ]
-    if arrow:
-        output = output.replace("...", batch)
-    else:
-        letters = "".join(full)
-        output = batch + "".join(
-            c for c in sorted(set(letters)) if letters.count(c) == 1 and c not in batch
+
+
+def _over_gaps(name: str, what: str, x: Any, gaps: Any, values: Any) -> Any:
+    """``x`` divided by the gaps between values i and j, 0 on the diagonal; repeats raise."""
+    k = gaps.shape[-1]
+    diagonal = np.eye(k, dtype=bool)
+    v = _value(values)
+    if known(v) and k > 1:
+        # Equal but for rounding is equal: what is divided by such a gap is noise.
+        least = _eps(v) * 8 * k * np.max(np.abs(v), axis=-1)[..., None, None]
+        apart = np.abs(v[..., None, :] - v[..., :, None]) > least
+        if not np.all(apart | diagonal):
+            raise np.linalg.LinAlgError(
+                f"{name}: {what} values repeat, so the derivative of the {what} vectors does not "
+                "exist; use the values only, at order 1"
+            )
+    return np.where(diagonal, 0.0, x / np.where(diagonal, 1.0, gaps))
+
+
+def _qr(a: Any, mode: Any) -> Any:
+    """The factors of a stack of matrices, reduced or complete."""
+    return np.linalg.qr(a) if mode == "reduced" else np.linalg.qr(a, mode)
+
+
+def _qr_rule(g: Any, out: Any, _a: Any, mode: str) -> Any:
+    """Seeger et al. (2017), "Auto-differentiating linear algebra"; wide matrices: Roberts (2020).
+
+    With M = Gr Rᴴ - Qᴴ Gq and T its upper triangle with half the diagonal:
+    (Gq + Q (T + Tᴴ)) R⁻ᴴ. A wide matrix is [X Y] with X = Q R₁, and R₂ = Qᴴ Y.
+    """
+    gq, gr = (None if part is None else conj(part) for part in g)
+    q, r = out
+    m, n = _a.shape[-2:]
+    k = min(m, n)
+    if q.shape[-1] > k:
+        gq = None if gq is None else _fold("qr", gq, q, k)
+        gr = None if gr is None else gr[..., :k, :]
+        q, r = q[..., :k], r[..., :k, :]
+    beyond = None
+    if n > m and gr is not None:
+        beyond = gr[..., k:]
+        more = np.matmul(np.matmul(q, r[..., k:]), _h(beyond))
+        gq = more if gq is None else gq + more
+        beyond, gr = np.matmul(q, beyond), gr[..., :k]
+    elif n > m:
+        beyond = np.zeros((*_a.shape[:-1], n - m), q.dtype)
+    r = r[..., :k]
+    inner: Any = 0.0 if gr is None else np.matmul(gr, _h(r))
+    if gq is not None:
+        inner = inner - np.matmul(_h(q), gq)
+    upper = _halved(inner, lower=False)
+    total = np.matmul(q, upper + _h(upper))
+    if gq is not None:
+        total = total + gq
+    result = _h(_explained("qr", _a, np.linalg.solve, r, _h(total)))
+    if beyond is not None:
+        result = np.concatenate([result, beyond], axis=-1)
+    return conj(result)
+
+
+factors = defop(_qr, _qr_rule, name="qr")
+
+
+@derived(np.linalg.qr)
+def qr(a: Any, mode: str = "reduced") -> Any:
+    """``a = q @ r`` with orthonormal columns of ``q`` and a triangular ``r``, of full rank."""
+    if mode == "raw":
+        raise NotDifferentiableError(
+            "qr: mode='raw' returns LAPACK's Householder vectors, which have no derivative here; "
+            "use 'reduced', 'complete' or 'r'"
         )
-    return f"{','.join(full)}->{output}"
+    if mode not in ("reduced", "complete", "r"):
+        raise ValueError(f"Unrecognized mode '{mode}'")
+    both = factors(a, mode="reduced" if mode == "r" else mode)
+    return both[1] if mode == "r" else both
 
 
-@derived(np.einsum)
-def einsum(subscripts: Any, *operands: Any, optimize: Any = False) -> Any:
-    """Sum of products by Einstein's convention; operands before lists of labels work too."""
-    if not isinstance(subscripts, str):
-        sublists = [subscripts, *operands]
-        operands = tuple(sublists[0 : len(sublists) - len(sublists) % 2 : 2])
-        labels = ["".join(_letter(label) for label in labels) for labels in sublists[1::2]]
-        subscripts = ",".join(labels)
-        if len(sublists) % 2:
-            subscripts += "->" + "".join(_letter(label) for label in sublists[-1])
-    subscripts = explicit(subscripts, [np.ndim(x) for x in operands])
-    return contract(operands, subscripts=subscripts, optimize=optimize)
+def _svd(a: Any, full_matrices: bool = False) -> Any:
+    """The singular value decomposition of a stack of matrices."""
+    return np.linalg.svd(a, full_matrices=full_matrices)
 
 
-def _letter(label: Any) -> str:
-    letters = string.ascii_uppercase + string.ascii_lowercase  # in NumPy's order
-    return "..." if label is Ellipsis else letters[label]
+def _svd_rule(g: Any, out: Any, _a: Any, full_matrices: bool = False) -> Any:
+    """Townsend (2016), "Differentiating the singular value decomposition"; complex: Wan (2019).
 
-
-# --- singular value decomposition -------------------------------------------------------------
-
-
-def _svd(a: Any) -> Any:
-    """The reduced singular value decomposition of a stack of matrices."""
-    return np.linalg.svd(a, full_matrices=False)
-
-
-def _svd_rule(g: Any, out: Any, _a: Any) -> Any:
-    """Townsend (2016), "Differentiating the singular value decomposition", real case.
-
-    With A = U S Vᵀ and F[i, j] = 1 / (s[j]² - s[i]²) off the diagonal:
-    U (sym(F * Uᵀ gU) S + S sym(F * Vᵀ gV) + diag(gs)) Vᵀ, and what leaves the two subspaces.
+    With A = U S Vᴴ and F[i, j] = 1 / (s[j]² - s[i]²) off the diagonal:
+    U (sym(F * UᴴGu) S + S sym(F * VᴴGv) + diag(gs)) Vᴴ, and what leaves the two subspaces.
     The terms of the vectors are left out when their gradient is unused: values may repeat then.
     """
     gu, gs, gvh = g
     u, s, vh = out
-    v, core = _t(vh), 0.0
-    result: Any = 0.0
-    if gu is not None or gvh is not None:
-        k = s.shape[-1]
-        squares = s * s
-        gaps = squares[..., None, :] - squares[..., :, None]
-        diagonal = np.eye(k, dtype=bool)
-        # Equal but for rounding is equal: what is divided by such a gap is noise.
-        least = np.finfo(s.dtype).eps * 8 * k * np.max(s, axis=-1)[..., None, None]
-        apart = np.abs(s[..., None, :] - s[..., :, None]) > least
-        if not np.all(apart | diagonal):
-            raise np.linalg.LinAlgError(
-                "svd: singular values repeat, so the derivative of the singular vectors does not "
-                "exist; use the values only, at order 1"
-            )
-        f = np.where(diagonal, 0.0, 1.0 / np.where(diagonal, 1.0, gaps))
+    gu = None if gu is None else conj(gu)
+    gv = None if gvh is None else t(gvh)
+    m, n = _a.shape[-2:]
+    k = s.shape[-1]
+    if full_matrices:
+        if m > k and gu is not None:
+            gu = _fold("svd", gu, u, k)
+        if n > k and gv is not None:
+            gv = _fold("svd", gv, _h(vh), k)
+        u, vh = u[..., :k], vh[..., :k, :]
+    column, row = s[..., None, :], s[..., :, None]
+    values = _value(s)
+    # By matrix_rank's measure: a value of zero is a kink, like |x| at 0, with the derivative 0.
+    zero = values <= values[..., :1] * (_eps(values) * max(m, n))
+    core: Any = 0.0 if gs is None else _diagonal(np.where(zero, 0.0, gs))
+    left = right = None
+    turn: Any = 0.0
+    gaps = (column - row) * (column + row) if gu is not None or gv is not None else None
+    if ((gu is not None and m > k) or (gv is not None and n > k)) and known(zero) and np.any(zero):
+        raise np.linalg.LinAlgError(
+            "svd: a singular value is zero, so the derivative of the singular vectors of a matrix "
+            f"of shape {(m, n)} does not exist; use the values only"
+        )
     if gu is not None:
-        j = f * np.matmul(_t(u), gu)
-        core = core + (j + _t(j)) * s[..., None, :]
-        if u.shape[-2] > u.shape[-1]:
-            w = gu / s[..., None, :]
-            result = result + np.matmul(w - np.matmul(u, np.matmul(_t(u), w)), vh)
-    if gvh is not None:
-        gv = _t(gvh)
-        j = f * np.matmul(vh, gv)
-        core = core + s[..., :, None] * (j + _t(j))
-        if v.shape[-2] > v.shape[-1]:
-            w = _t(gv / s[..., None, :])
-            result = result + np.matmul(u, w - np.matmul(np.matmul(w, v), vh))
-    if gs is not None:
-        core = core + gs[..., None, :] * np.eye(s.shape[-1], dtype=gs.dtype)
-    return result + np.matmul(np.matmul(u, core), vh)
+        ju = np.matmul(_h(u), gu)
+        j = _over_gaps("svd", "singular", ju, gaps, s)
+        core = core + (j + _h(j)) * column
+        turn = ju
+        if m > k:
+            left, core = gu / column, core - ju / column
+        if is_complex(u):  # how much the phases of u turn against those of v
+            core = core + ratio(np.imag(_on_diagonal(ju)) * 1j, column)
+    if gv is not None:
+        jv = np.matmul(vh, gv)
+        j = _over_gaps("svd", "singular", jv, gaps, s)
+        core = core + row * (j + _h(j))
+        turn = turn + jv
+        if n > k:
+            right, core = _h(gv / column), core - _h(jv) / row
+    if is_complex(u) and gaps is not None:
+        _check_free("svd", _PHASES, np.imag(_on_diagonal(_value(turn))), gu, gv)
+    inner = np.matmul(u, core)
+    result = np.matmul(inner if left is None else inner + left, vh)
+    if right is not None:
+        result = result + np.matmul(u, right)
+    return conj(result)
 
 
 reduced_svd = defop(_svd, _svd_rule, name="svd")
@@ -211,18 +553,224 @@ reduced_svd = defop(_svd, _svd_rule, name="svd")
 def svd(
     a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False
 ) -> Any:
-    """Singular value decomposition ``a = u @ diag(s) @ vh`` of a stack of matrices.
-
-    A matrix that is not square needs ``full_matrices=False``: the further columns that the full
-    form adds are arbitrary, and have no derivative.
-    """
+    """Singular value decomposition ``a = u @ diag(s) @ vh`` of a stack of matrices."""
     if hermitian:
-        raise NotImplementedError("svd: hermitian=True has no derivative here; leave it out")
+        return _svd_by_eigh(a, compute_uv)
     if not compute_uv:
         return reduced_svd(a)[1]
-    if full_matrices and a.shape[-1] != a.shape[-2]:
-        raise ValueError(
-            f"svd of a tensor of shape {a.shape}: pass full_matrices=False; the further columns "
-            "of the full form are arbitrary and have no derivative"
-        )
-    return reduced_svd(a)
+    return reduced_svd(a, full_matrices=full_matrices and a.shape[-1] != a.shape[-2])
+
+
+def _svd_by_eigh(a: Any, compute_uv: bool) -> Any:
+    w, u = np.linalg.eigh(a)
+    s = np.absolute(w)
+    order = np.argsort(_value(s))[..., ::-1]
+    values = np.take_along_axis(s, order, axis=-1)
+    if not compute_uv:
+        return values
+    sign = np.take_along_axis(np.copysign(1.0, _value(w)).astype(s.dtype), order, axis=-1)
+    u = np.take_along_axis(u, order[..., None, :], axis=-1)
+    return type(np.linalg.svd(np.ones((1, 1))))(u, values, _h(u * sign[..., None, :]))
+
+
+@derived(np.linalg.svdvals)
+def svdvals(x: Any) -> Any:
+    """The singular values alone; they may repeat, at order 1."""
+    return reduced_svd(x)[1]
+
+
+def _eigh(g: Any, out: Any, _a: Any, UPLO: str = "L") -> Any:
+    """Giles (2008), section 3.1, of the matrix as a whole, though NumPy reads one triangle only.
+
+    With A = V diag(w) Vᴴ and F[i, j] = 1 / (w[j] - w[i]) off the diagonal: the Hermitian part of
+    V (diag(gw) + F * VᴴGv) Vᴴ.
+    """
+    gw, gv = g
+    w, v = out
+    if gv is None:
+        return conj(np.matmul(v * gw[..., None, :], _h(v)))
+    gv = conj(gv)
+    j = np.matmul(_h(v), gv)
+    if is_complex(v):
+        _check_free("eigh", _PHASES, np.imag(_on_diagonal(_value(j))), gv)
+    gaps = w[..., None, :] - w[..., :, None]
+    core = _hermitian_part(_over_gaps("eigh", "eigen", j, gaps, w))
+    if gw is not None:
+        core = core + _diagonal(gw)
+    return conj(np.matmul(np.matmul(v, core), _h(v)))
+
+
+defop(np.linalg.eigh, _eigh)
+
+
+@derived(np.linalg.eigvalsh)
+def eigvalsh(a: Any, UPLO: Any = "L") -> Any:
+    """The eigenvalues of a Hermitian matrix alone; they may repeat, at order 1."""
+    return np.linalg.eigh(a, UPLO)[0]
+
+
+def _eig(g: Any, out: Any, _a: Any) -> Any:
+    """Boeddeker et al. (2017), "On the computation of complex-valued gradients", section 4.18.
+
+    With A V = V diag(w), the columns of V of length one, E[i, j] = w[j] - w[i] and K = Vᵀ gv:
+    V⁻ᵀ (diag(gw) + (K - Vᵀ conj(V) diag(Re K)) / E) Vᵀ.
+    """
+    gw, gv = g
+    w, v = out
+    vt = t(v)
+    core: Any = 0.0 if gw is None else _diagonal(gw)
+    if gv is not None:
+        k = np.matmul(vt, gv)
+        if is_complex(v):
+            _check_free("eig", _PHASES, np.imag(_on_diagonal(_value(k))), gv)
+        lengths = np.sum(np.real(_on_diagonal(k)), axis=-1)
+        k = k - np.matmul(vt, conj(v)) * lengths[..., None, :]
+        core = core + _over_gaps("eig", "eigen", k, w[..., None, :] - w[..., :, None], w)
+    return _explained("eig", _a, np.linalg.solve, vt, np.matmul(core, vt))
+
+
+defop(np.linalg.eig, _eig)
+
+
+@derived(np.linalg.eigvals)
+def eigvals(a: Any) -> Any:
+    """The eigenvalues of a square matrix alone; they may repeat unless vectors are missing."""
+    return np.linalg.eig(a)[0]
+
+
+defop(np.linalg.matrix_rank, None)
+
+
+# --- norms --------------------------------------------------------------------------------------
+
+
+def _euclidean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """The root of the sum of squares, over any axes."""
+    if isinstance(axis, tuple) and len(axis) > 2:
+        return np.linalg.vector_norm(x, axis=axis, keepdims=keepdims)
+    return np.linalg.norm(x, axis=axis, keepdims=keepdims)
+
+
+def _euclidean_rule(g: Any, out: Any, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """x / |x|, and 0 at the origin, where all orders are 0."""
+    factor = ratio(g, out)
+    return conj(x) * (factor if keepdims else keep_reduced(factor, x, axis))
+
+
+# A composition would square and take the root where NumPy calls BLAS.
+euclidean = defop(_euclidean, _euclidean_rule, name="norm", symbol="‖x‖")
+
+
+def _p_norm(x: Any, ord: float, axis: Any = None, keepdims: bool = False) -> Any:
+    """The root of order ``ord`` of the sum of powers, over any axes."""
+    if isinstance(axis, tuple) and len(axis) == 1:
+        axis = axis[0]
+    if x.ndim == 1 or isinstance(axis, int):
+        return np.linalg.norm(x, ord, axis, keepdims)
+    return np.linalg.vector_norm(x, axis=axis, keepdims=keepdims, ord=ord)
+
+
+def _p_norm_rule(
+    g: Any, out: Any, x: Any, ord: float, axis: Any = None, keepdims: bool = False
+) -> Any:
+    """sign(x) (|x| / norm)^(p - 1), in which nothing overflows; 0 at x = 0, as for |x|."""
+    if not keepdims:
+        g, out = keep_reduced(g, x, axis), keep_reduced(out, x, axis)
+    share = ratio(np.absolute(x), out)
+    zero = share == 0
+    power = np.where(zero, 0.0, np.where(zero, 1.0, share) ** (float(ord) - 1.0))
+    return g * power * conj(np.sign(x))
+
+
+p_norm = defop(_p_norm, _p_norm_rule, name="p_norm", symbol="‖x‖ₚ")
+
+
+def _of_vectors(x: Any, ord: Any, axis: Any, keepdims: bool) -> Any:
+    """The norm of the vectors along ``axis``, which may be several axes, or None for all."""
+    if isinstance(ord, str):
+        raise ValueError(f"Invalid norm order '{ord}' for vectors")
+    if ord is None or ord == 2:
+        return euclidean(x, axis=axis, keepdims=keepdims)
+    size = np.absolute(x)
+    if ord == math.inf and x.size > 0:
+        return np.max(size, axis=axis, keepdims=keepdims)
+    if ord == -math.inf:
+        return np.min(size, axis=axis, keepdims=keepdims)
+    if ord == 0:
+        return np.sum(np.where(x != 0, 1.0, np.sign(size)), axis=axis, keepdims=keepdims)
+    if ord in (1, math.inf):
+        return np.sum(size, axis=axis, keepdims=keepdims)
+    return p_norm(x, ord=ord, axis=axis, keepdims=keepdims)
+
+
+def _of_matrices(x: Any, ord: Any, axis: tuple[int, int], keepdims: bool) -> Any:
+    """The norm of the matrices along two axes."""
+    row, column = (operator.index(a) for a in axis)
+    for a in (row, column):
+        if not -x.ndim <= a < x.ndim:
+            raise np.exceptions.AxisError(a, x.ndim)
+    row, column = row % x.ndim, column % x.ndim
+    if row == column:
+        raise ValueError("Duplicate axes given.")
+    if ord is None or ord in ("fro", "f"):
+        return euclidean(x, axis=(row, column), keepdims=keepdims)
+    if ord in (2, -2, "nuc"):
+        s = np.linalg.svdvals(np.moveaxis(x, (row, column), (-2, -1)))
+        reduce: Any = {2: np.max, -2: np.min, "nuc": np.sum}[ord]
+        result = reduce(s, axis=-1)
+        return np.expand_dims(result, (row, column)) if keepdims else result
+    if ord in (1, -1):
+        summed, other = row, column
+    elif ord in (math.inf, -math.inf):
+        summed, other = column, row
+    else:
+        raise ValueError("Invalid norm order for matrices.")
+    sums = np.sum(np.absolute(x), axis=summed, keepdims=True)
+    result = (np.max if ord > 0 else np.min)(sums, axis=other, keepdims=True)
+    return result if keepdims else np.squeeze(result, axis=(row, column))
+
+
+@derived(np.linalg.norm, symbol="‖x‖")
+def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+    """The norm of a vector or matrix, of all of NumPy's orders; 0 is its derivative at 0."""
+    if axis is None:
+        if ord is None:
+            return euclidean(x, keepdims=keepdims)
+        axis = tuple(range(x.ndim))
+    elif not isinstance(axis, tuple):
+        try:
+            axis = (int(axis),)
+        except Exception as error:
+            raise TypeError("'axis' must be None, an integer or a tuple of integers") from error
+    if len(axis) == 1:
+        return _of_vectors(x, ord, axis, keepdims)
+    if len(axis) == 2:
+        return _of_matrices(x, ord, axis, keepdims)
+    raise ValueError("Improper number of dimensions to norm.")
+
+
+@derived(np.linalg.vector_norm, symbol="‖x‖")
+def vector_norm(x: Any, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
+    """The norm over an axis, several axes, or all elements."""
+    return _of_vectors(x, ord, axis, keepdims)
+
+
+@derived(np.linalg.matrix_norm, symbol="‖A‖")
+def matrix_norm(x: Any, keepdims: bool = False, ord: Any = "fro") -> Any:
+    """The norm of each matrix of a stack."""
+    return _of_matrices(x, ord, (-2, -1), keepdims)
+
+
+@derived(np.linalg.cond)
+def cond(x: Any, p: Any = None) -> Any:
+    """The norm of a matrix times that of its inverse; of the singular values for p = 2 and -2."""
+    if x.size == 0:
+        raise np.linalg.LinAlgError("cond is not defined on empty arrays")
+    if p is not None and p not in (2, -2):
+        inverse = np.linalg.inv(x)
+        return _of_matrices(x, p, (-2, -1), False) * _of_matrices(inverse, p, (-2, -1), False)
+    s = np.linalg.svdvals(x)
+    high, low = s[..., 0], s[..., -1]
+    with np.errstate(all="ignore"):
+        result = low / high if p == -2 else high / low
+    return np.where(high == 0, math.inf, result)

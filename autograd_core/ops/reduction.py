@@ -1,4 +1,4 @@
-"""Reductions: sum, mean, prod, var, std, max, min, cumsum."""
+"""Reductions: sum, mean, prod, max, min, var, std, their cumulative and their NaN-blind forms."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..registry import defop, derived
+from ..registry import defop, derived, known
 
 
 def reduced_axes(axis: Any, ndim: int) -> tuple[int, ...]:
@@ -29,38 +29,152 @@ def spread(g: Any, x: Any, axis: Any, keepdims: bool) -> Any:
     return np.broadcast_to(g if keepdims else keep_reduced(g, x, axis), x.shape)
 
 
+def joined(x: Any, axis: Any) -> tuple[Any, Any]:
+    """``x`` with the axes that ``axis`` names made one, the last, and the way back from there."""
+    axes = tuple(sorted(reduced_axes(axis, x.ndim)))
+    order = tuple(i for i in range(x.ndim) if i not in axes) + axes
+    moved = np.transpose(x, order)
+    shape = moved.shape
+    inverse = tuple(order.index(i) for i in range(x.ndim))
+    rows = np.reshape(moved, (*shape[: x.ndim - len(axes)], _count(x, axis)))
+    return rows, lambda y: np.transpose(np.reshape(y, shape), inverse)
+
+
+def cast(x: Any, dtype: Any) -> Any:
+    """``x`` as an array of ``dtype``, or of its own where that is None."""
+    if not hasattr(x, "dtype"):
+        x = np.asarray(x)
+    return x if dtype is None or x.dtype == dtype else x.astype(dtype)
+
+
 def _count(x: Any, axis: Any) -> int:
     return math.prod(x.shape[a] for a in reduced_axes(axis, x.ndim))
 
 
+def _present(x: Any, where: Any = True) -> Any:
+    """Where ``x`` is not NaN, among the elements that ``where`` picks."""
+    present = np.logical_not(np.isnan(x))
+    return present if where is True else np.logical_and(present, where)
+
+
+# --- sum and mean -----------------------------------------------------------------------------
+
+
+def _sum(
+    g: Any, _out: Any, _x: Any, axis: Any = None, keepdims: bool = False, where: Any = True
+) -> Any:
+    g = spread(g, _x, axis, keepdims)
+    return g if where is True else np.where(where, g, 0.0)
+
+
+def _mean(
+    g: Any, _out: Any, _x: Any, axis: Any = None, keepdims: bool = False, where: Any = True
+) -> Any:
+    if where is True:
+        return spread(g * (1.0 / max(_count(_x, axis), 1)), _x, axis, keepdims)
+    n = np.sum(np.broadcast_to(where, _x.shape), axis=axis, keepdims=keepdims)
+    return _sum(g / n, _out, _x, axis, keepdims, where)
+
+
+def _total(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    keepdims: bool = False,
+    initial: Any = None,
+    where: Any = True,
+) -> Any:
+    a, where = _filled(cast(a, dtype), where)
+    total = np.sum(a, axis=axis, keepdims=keepdims, **_picked(where))
+    return total if initial is None else total + initial
+
+
+def _picked(where: Any) -> dict[str, Any]:
+    """The parameter ``where``, if it is needed: Dask has none."""
+    return {} if where is True else {"where": where}
+
+
+def _filled(a: Any, where: Any) -> tuple[Any, Any]:
+    """``a`` with zeros where it is not picked, if the function itself cannot pick."""
+    if where is True or known(a):
+        return a, where
+    return np.where(where, a, 0.0), True
+
+
+def _average(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    keepdims: bool = False,
+    *,
+    where: Any = True,
+) -> Any:
+    a = cast(a, dtype)
+    if where is not True and not known(a):
+        n = np.sum(np.broadcast_to(where, a.shape), axis=axis, keepdims=keepdims)
+        return cast(_total(a, axis, None, keepdims, where=where) / n, a.dtype)
+    return np.mean(a, axis=axis, keepdims=keepdims, **_picked(where))
+
+
+defop(np.sum, _sum, kind="linear", symbol="Σ", otherwise=_total)
+defop(np.mean, _mean, kind="linear", otherwise=_average)
+
+
+def _nan_total(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    keepdims: bool = False,
+    initial: Any = None,
+    where: Any = True,
+) -> Any:
+    return _total(a, axis, dtype, keepdims, initial, _present(a, where))
+
+
+def _nan_average(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    keepdims: bool = False,
+    *,
+    where: Any = True,
+) -> Any:
+    return _average(a, axis, dtype, keepdims, where=_present(a, where))
+
+
+# Not linear: which elements count depends on x.
 defop(
-    np.sum,
-    lambda g, _out, _x, axis=None, keepdims=False: spread(g, _x, axis, keepdims),
-    kind="linear",
-    symbol="Σ",
-)
-defop(
-    np.mean,
-    lambda g, _out, _x, axis=None, keepdims=False: spread(
-        g * (1.0 / max(_count(_x, axis), 1)), _x, axis, keepdims
+    np.nansum,
+    lambda g, _out, x, axis=None, keepdims=False, where=True: _sum(
+        g, _out, x, axis, keepdims, _present(x, where)
     ),
-    kind="linear",
+    otherwise=_nan_total,
 )
+defop(
+    np.nanmean,
+    lambda g, _out, x, axis=None, keepdims=False, where=True: _mean(
+        g, _out, x, axis, keepdims, _present(x, where)
+    ),
+    otherwise=_nan_average,
+)
+
+
+# --- products ---------------------------------------------------------------------------------
 
 
 def _prod(g: Any, out: Any, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     if not keepdims:
         g, out = keep_reduced(g, x, axis), keep_reduced(out, x, axis)
-    if np.all(np.isfinite(out) & (out != 0)):
+    if _all_regular(out):
         return g * out / x
     # The product of the others, exactly: of those before times of those behind.
-    axes = reduced_axes(axis, x.ndim)
-    order = tuple(i for i in range(x.ndim) if i not in axes) + axes
-    moved = np.transpose(x, order)
-    rows = np.reshape(moved, (*moved.shape[: x.ndim - len(axes)], _count(x, axis)))
-    others = _products_before(rows) * np.flip(_products_before(np.flip(rows, -1)), -1)
-    back = tuple(order.index(i) for i in range(x.ndim))
-    return g * np.transpose(np.reshape(others, moved.shape), back)
+    rows, back = joined(x, axis)
+    return g * back(_products_before(rows) * np.flip(_products_before(np.flip(rows, -1)), -1))
+
+
+def _all_regular(out: Any) -> bool:
+    """Whether products can be divided by their factors; False where that is not known now."""
+    return known(out) and bool(np.all(np.isfinite(out) & (out != 0)))
 
 
 def _products_before(x: Any) -> Any:
@@ -68,7 +182,7 @@ def _products_before(x: Any) -> Any:
     n = x.shape[-1]
 
     def shifted(x: Any, step: int) -> Any:
-        ones = np.ones((*x.shape[:-1], min(step, n)), x.dtype)
+        ones = np.ones_like(x, shape=(*x.shape[:-1], min(step, n)))
         return np.concatenate([ones, x[..., : n - min(step, n)]], axis=-1)
 
     x, step = shifted(x, 1), 1
@@ -77,45 +191,294 @@ def _products_before(x: Any) -> Any:
     return x
 
 
-defop(np.prod, _prod, symbol="Π")
+def _product(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    keepdims: bool = False,
+    initial: Any = None,
+    where: Any = True,
+) -> Any:
+    a = cast(a, dtype)
+    if where is not True:
+        a = np.where(np.broadcast_to(where, a.shape), a, 1.0)
+    product = np.prod(a, axis=axis, keepdims=keepdims)
+    return product if initial is None else product * initial
 
 
-def _extremum(g: Any, out: Any, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+defop(np.prod, _prod, symbol="Π", otherwise=_product)
+
+
+@derived(np.nanprod)
+def nanprod(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    keepdims: bool = False,
+    initial: Any = None,
+    where: Any = True,
+) -> Any:
+    """Product of the elements that are not NaN."""
+    return _product(a, axis, dtype, keepdims, initial, _present(a, where))
+
+
+# --- the largest and the smallest -------------------------------------------------------------
+
+
+def _extremum(
+    g: Any,
+    out: Any,
+    x: Any,
+    axis: Any = None,
+    keepdims: bool = False,
+    initial: Any = None,
+    where: Any = True,
+) -> Any:
     """Share the gradient equally among the elements that attain the extremum, NaN included."""
     if not keepdims:
         g, out = keep_reduced(g, x, axis), keep_reduced(out, x, axis)
-    attained = (x == out) | ((x != x) & (out != out))
-    count = np.sum(attained, axis=None if axis is None else axis, keepdims=True)
+    attained = _same(x, out)
+    if where is not True:
+        attained = attained & where
+    count = np.sum(attained, axis=axis, keepdims=True)
+    if initial is not None:
+        count = count + _same(initial, out)
     return np.where(attained, g / count, 0.0)
 
 
-defop(np.max, _extremum)
-defop(np.min, _extremum)
-defop(np.argmax, None)
-defop(np.argmin, None)
-defop(np.all, None)
-defop(np.any, None)
-defop(np.count_nonzero, None)
+def _same(x: Any, y: Any) -> Any:
+    return (x == y) | ((x != x) & (y != y))
+
+
+# NumPy has max and amax, min and amin as functions of their own.
+for _extreme in (np.max, np.min, np.amax, np.amin, np.nanmax, np.nanmin):
+    defop(_extreme, _extremum)
+for _fact in (np.argmax, np.argmin, np.nanargmax, np.nanargmin, np.all, np.any, np.count_nonzero):
+    defop(_fact, None)
+
+
+@derived(np.ptp)
+def ptp(a: Any, axis: Any = None, out: Any = None, keepdims: bool = False) -> Any:
+    """Largest minus smallest element."""
+    return np.max(a, axis=axis, keepdims=keepdims) - np.min(a, axis=axis, keepdims=keepdims)
+
+
+# --- cumulative -------------------------------------------------------------------------------
+
+
+def _cumsum(g: Any, _out: Any, _x: Any, axis: Any = None) -> Any:
+    return np.reshape(_sums_behind(g, axis or 0), _x.shape)
+
+
+def _sums_behind(g: Any, axis: int) -> Any:
+    """For each element the sum of itself and those behind it."""
+    return np.flip(np.cumsum(np.flip(g, axis=axis), axis=axis), axis=axis)
+
+
+def _cumprod(g: Any, out: Any, x: Any, axis: Any = None) -> Any:
+    shape = x.shape
+    if axis is None:
+        x, axis = np.reshape(x, (-1,)), 0
+    if _all_regular(out):
+        return np.reshape(_sums_behind(g * out, axis) / x, shape)
+    # Exactly: the product of those before, times s[j] = g[j] + x[j+1] s[j+1].
+    rows = np.moveaxis(x, axis, -1)
+    s = _continued(np.moveaxis(g, axis, -1), rows[..., 1:])
+    return np.reshape(np.moveaxis(_products_before(rows) * s, -1, axis), shape)
+
+
+def _continued(b: Any, a: Any) -> Any:
+    """Solve s[j] = b[j] + a[j] s[j+1] in the last axis, where ``a`` is shorter by one."""
+    n, step = b.shape[-1], 1
+    while step < n:  # each round doubles how far ahead the sums reach
+        ahead = b[..., : n - step] + a * b[..., step:]
+        b = np.concatenate([ahead, b[..., n - step :]], axis=-1)
+        a, step = a[..., : max(n - 2 * step, 0)] * a[..., step:], 2 * step
+    return b
+
+
+def _cumulated(fn: Any, a: Any, axis: Any = None, dtype: Any = None) -> Any:
+    return fn(cast(a, dtype), axis=axis)
+
+
 defop(
     np.cumsum,
-    lambda g, _out, _x, axis=None: np.reshape(
-        np.flip(np.cumsum(np.flip(g, axis=axis or 0), axis=axis or 0), axis=axis or 0), _x.shape
-    ),
+    _cumsum,
     kind="linear",
+    otherwise=lambda *args, **kwargs: _cumulated(np.cumsum, *args, **kwargs),
+)
+defop(
+    np.cumprod,
+    _cumprod,
+    otherwise=lambda *args, **kwargs: _cumulated(np.cumprod, *args, **kwargs),
 )
 
 
-@derived(np.var)
-def var(a: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Any:
-    """Mean of the squared deviations, divided by ``n - ddof`` instead of ``n``."""
-    deviation = a - np.mean(a, axis=axis, keepdims=True)
-    n = _count(a, axis)
-    return np.sum(deviation * deviation, axis=axis, keepdims=keepdims) / (n - ddof)
+@derived(np.nancumsum)
+def nancumsum(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
+    """Cumulative sum in which NaN counts as 0."""
+    return _cumulated(np.cumsum, np.where(np.isnan(a), 0.0, a), axis, dtype)
 
 
-@derived(np.std)
-def std(a: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False) -> Any:
+@derived(np.nancumprod)
+def nancumprod(a: Any, axis: Any = None, dtype: Any = None, out: Any = None) -> Any:
+    """Cumulative product in which NaN counts as 1."""
+    return _cumulated(np.cumprod, np.where(np.isnan(a), 1.0, a), axis, dtype)
+
+
+def _include(first: float, fn: Any, x: Any, axis: Any, dtype: Any, include_initial: bool) -> Any:
+    x = cast(x, dtype)
+    if x.ndim == 0:
+        x = np.reshape(x, (1,))
+    if axis is None:
+        if x.ndim > 1:
+            raise ValueError("For arrays which have more than one dimension ``axis`` is required.")
+        axis = 0
+    result = fn(x, axis=axis)
+    if not include_initial:
+        return result
+    axis = axis % x.ndim
+    ones = np.full((*x.shape[:axis], 1, *x.shape[axis + 1 :]), first, result.dtype)
+    return np.concatenate([ones, result], axis=axis)
+
+
+# NumPy has them since 2.1; before that this is the function itself.
+@derived(getattr(np, "cumulative_sum", None), module="numpy")
+def cumulative_sum(
+    x: Any,
+    /,
+    *,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    include_initial: bool = False,
+) -> Any:
+    """Sums of the elements up to each, with ``include_initial`` after a zero."""
+    return _include(0.0, np.cumsum, x, axis, dtype, include_initial)
+
+
+@derived(getattr(np, "cumulative_prod", None), module="numpy")
+def cumulative_prod(
+    x: Any,
+    /,
+    *,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    include_initial: bool = False,
+) -> Any:
+    """Products of the elements up to each, with ``include_initial`` after a one."""
+    return _include(1.0, np.cumprod, x, axis, dtype, include_initial)
+
+
+# --- variance ---------------------------------------------------------------------------------
+
+
+def _var(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    ddof: Any = 0,
+    keepdims: bool = False,
+    *,
+    where: Any = True,
+    mean: Any = None,
+    correction: Any = None,
+) -> Any:
+    """Mean of the squared sizes of the deviations, divided by ``n - ddof`` instead of ``n``."""
+    if correction is not None:
+        if ddof != 0:
+            raise ValueError("ddof and correction can't be provided simultaneously.")
+        ddof = correction
+    a = cast(a, dtype)
+    if where is not True:
+        where = np.broadcast_to(where, a.shape)
+    if mean is None:
+        mean = _mean_of(_masked(a, where), axis, True, where)
+    deviation = _masked(a - mean, where)
+    if deviation.dtype.kind == "c" and a.dtype.kind != "c":
+        raise TypeError("the mean of a real array must be real")
+    if deviation.dtype.kind == "c":
+        squared = np.real(deviation) ** 2 + np.imag(deviation) ** 2
+    else:
+        squared = deviation * deviation
+    return _mean_of(squared, axis, keepdims, where, ddof)
+
+
+def _masked(a: Any, where: Any) -> Any:
+    return a if where is True else np.where(where, a, 0.0)
+
+
+def _mean_of(a: Any, axis: Any, keepdims: bool, where: Any, ddof: Any = 0) -> Any:
+    """Mean of the elements that ``where`` picks, where the others are 0."""
+    if where is True and isinstance(ddof, int) and ddof == 0:
+        return np.mean(a, axis=axis, keepdims=keepdims)
+    total = np.sum(a, axis=axis, keepdims=keepdims)
+    if where is True:
+        return total / max(_count(a, axis) - ddof, 0)
+    n = np.maximum(np.sum(where, axis=axis, keepdims=keepdims) - ddof, 0)
+    return cast(total / n, total.dtype)
+
+
+derived(np.var)(_var)
+
+
+def _std(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    ddof: Any = 0,
+    keepdims: bool = False,
+    *,
+    where: Any = True,
+    mean: Any = None,
+    correction: Any = None,
+) -> Any:
     """Square root of the variance; its derivative at a constant is 0."""
-    squared = np.var(a, axis=axis, ddof=ddof, keepdims=keepdims)
+    squared = _var(
+        a, axis, dtype, out, ddof, keepdims, where=where, mean=mean, correction=correction
+    )
     constant = squared == 0
     return np.where(constant, 0.0, np.sqrt(np.where(constant, 1.0, squared)))
+
+
+derived(np.std)(_std)
+
+
+@derived(np.nanvar)
+def nanvar(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    ddof: Any = 0,
+    keepdims: bool = False,
+    *,
+    where: Any = True,
+    mean: Any = None,
+    correction: Any = None,
+) -> Any:
+    """Variance of the elements that are not NaN."""
+    where = _present(a, where)
+    return _var(a, axis, dtype, out, ddof, keepdims, where=where, mean=mean, correction=correction)
+
+
+@derived(np.nanstd)
+def nanstd(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: Any = None,
+    ddof: Any = 0,
+    keepdims: bool = False,
+    *,
+    where: Any = True,
+    mean: Any = None,
+    correction: Any = None,
+) -> Any:
+    """Standard deviation of the elements that are not NaN."""
+    where = _present(a, where)
+    return _std(a, axis, dtype, out, ddof, keepdims, where=where, mean=mean, correction=correction)
