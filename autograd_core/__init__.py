@@ -12,9 +12,12 @@ array([0.42 , 0.071])
 
 from __future__ import annotations
 
-from . import functions, linalg, testing
+from . import array_api, creation, fft, functions, linalg, special, testing
 from . import operators as _operators  # noqa: F401 - gives Tensor Python's operators
+from .array_api import *  # noqa: F403 - what the array API standard has besides functions
 from .backprop import node_gradients
+from .conventions import Convention, conventions
+from .creation import *  # noqa: F403
 from .errors import (
     GradientError,
     InPlaceError,
@@ -28,7 +31,7 @@ from .graph import Node, topological_order
 from .record import keep_values, no_grad, recording
 from .registry import OPS, ZERO, Domain, Op, Scatter, defop, derived
 from .settings import default_dtype, get_default_dtype, random_generator, seed
-from .tensor import Tensor, asarray
+from .tensor import Tensor
 from .transforms import grad, gradients, jvp, value_and_grad
 
 __version__ = "0.1.0"
@@ -36,6 +39,7 @@ __version__ = "0.1.0"
 __all__ = [
     "OPS",
     "ZERO",
+    "Convention",
     "Domain",
     "GradientError",
     "InPlaceError",
@@ -47,10 +51,11 @@ __all__ = [
     "Scatter",
     "ShapeError",
     "Tensor",
-    "asarray",
+    "conventions",
     "default_dtype",
     "defop",
     "derived",
+    "fft",
     "get_default_dtype",
     "grad",
     "gradients",
@@ -62,8 +67,11 @@ __all__ = [
     "random_generator",
     "recording",
     "seed",
+    "special",
     "testing",
     "topological_order",
     "value_and_grad",
+    *array_api.__all__,
+    *creation.__all__,
     *functions.__all__,
 ]

@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
+
+import numpy as np
 
 from . import ops
 from .registry import OPS, Op
@@ -14,32 +17,48 @@ from .registry import OPS, Op
 __all__ = ["TensorMethods", "namespace"]
 
 
+# Where users look for functions that are declared with another module's name.
+_HOMES = {ops.activations.__name__: "numpy", "numpy.lib.stride_tricks": "numpy"}
+
+
 def namespace(module: str = "numpy") -> dict[str, Op]:
     """The ops that users call by name, by where they are found: ``numpy``, ``numpy.linalg``.
 
+    NumPy has many under two names, its own and the array API standard's: ``arccos`` and ``acos``.
     This package's own functions stand beside NumPy's.
     """
     found = {}
-    for fn, op in OPS.items():
-        home = getattr(fn, "__module__", None) or "numpy"
-        if home == ops.activations.__name__:
-            home = "numpy"
-        if home == module and op.fn is fn:
+    for op in OPS.values():
+        home = _HOMES.get(op.module, op.module)
+        if home == module and OPS.get(op.fn) is op:
             found[op.name] = op
+    for name, value in vars(sys.modules[module]).items():
+        if callable(value) and value in OPS:
+            found[name] = OPS[value]
     return dict(sorted(found.items()))
 
 
 def method_ops() -> dict[str, Op]:
-    """The ops that are methods: those whose first argument is the tensor itself."""
+    """The ops that are methods: those of arrays, those by element, and some of ours."""
     return {
-        name: op for name, op in namespace().items() if not op.variadic and name not in _NOT_METHODS
+        name: op
+        for name, op in namespace().items()
+        if name == op.name
+        and name not in _NOT_METHODS
+        and (name in _METHODS or hasattr(np.ndarray, name) or op.kind == "elementwise")
     }
 
 
-# Named otherwise on arrays, written out in Tensor below, or not about their first argument.
+# What arrays have no method for, but tensors do.
+_METHODS = {
+    "count_nonzero", "flip", "log_softmax", "logsumexp", "matmul", "matrix_transpose", "median",
+    "moveaxis", "sign", "softmax", "split", "take_along_axis",
+}  # fmt: skip
+
+# Written out here or in Tensor, or not what arrays have under that name.
 _NOT_METHODS = {
-    "array_split", "broadcast_to", "einsum", "empty_like", "expand_dims", "ndim", "ones_like",
-    "reshape", "searchsorted", "shape", "size", "transpose", "where", "zeros_like",
+    "astype", "clip", "compress", "imag", "ndim", "partition", "put", "real", "reshape",
+    "resize", "shape", "size", "sort", "transpose", "where",
 }  # fmt: skip
 
 
@@ -50,7 +69,9 @@ class TensorMethods:
 
     def reshape(self, *shape: Any, order: str = "C") -> Any:
         """``np.reshape``: the shape is one tuple or several integers."""
-        return _call("reshape", self, _one_or_many(shape), order=order)
+        given = {} if order == "C" else {"order": order}  # not in order is a composition
+        new = _one_or_many(shape)
+        return _call("reshape", self, (new,) if isinstance(new, int) else new, **given)
 
     def transpose(self, *axes: Any) -> Any:
         """``np.transpose``: no axes reverse them all; else a tuple or several integers."""
@@ -58,7 +79,38 @@ class TensorMethods:
 
     def flatten(self) -> Any:
         """A copy with the elements in one axis."""
-        return _call("reshape", self, -1).clone()
+        return _call("reshape", self, (-1,)).clone()
+
+    def clip(
+        self, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None
+    ) -> Any:
+        """``np.clip``, where either bound may be left out."""
+        low, high = (a_min if min is None else min), (a_max if max is None else max)
+        return _call("clip", self, low, high)
+
+    def compress(self, condition: Any, axis: Any = None) -> Any:
+        """``np.compress``: the slices along ``axis`` for which ``condition`` holds."""
+        return _call("compress", condition, self, axis=axis)
+
+    def fill(self, value: Any) -> None:
+        """Make every element ``value``, in place."""
+        self[...] = value
+
+    def put(self, indices: Any, values: Any, mode: str = "raise") -> None:
+        """``np.put``: write ``values`` at these places of the flattened tensor, in place."""
+        _call("put", self, indices, values, mode=mode)
+
+    def sort(
+        self, axis: int = -1, kind: Any = None, order: Any = None, *, stable: Any = None
+    ) -> None:
+        """Sort along an axis, in place, as arrays do; ``np.sort(t)`` makes a new tensor."""
+        self[...] = _call("sort", self, axis=axis, kind=kind, order=order, stable=stable)
+
+    def partition(
+        self, kth: Any, axis: int = -1, kind: str = "introselect", order: Any = None
+    ) -> None:
+        """``np.partition``, in place, as arrays do; ``np.partition(t, k)`` makes a new tensor."""
+        self[...] = _call("partition", self, kth, axis=axis, kind=kind, order=order)
 
 
 def _call(name: str, *args: Any, **kwargs: Any) -> Any:

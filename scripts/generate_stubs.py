@@ -9,7 +9,7 @@ import inspect
 import sys
 from pathlib import Path
 
-from autograd_core import methods
+from autograd_core import array_api, creation, methods
 from autograd_core.registry import OPS, Op
 
 PACKAGE = Path(__file__).resolve().parent.parent / "autograd_core"
@@ -22,44 +22,58 @@ from .tensor import Tensor
 """
 
 # What comes back from a tensor, where it is not one tensor.
-RETURNS = {
-    "split": "list[Tensor]",
-    "array_split": "list[Tensor]",
-    "nonzero": "tuple[Tensor, ...]",
-    "shape": "tuple[int, ...]",
-    "ndim": "int",
-    "size": "int",
-    "svd": "Any",
+SEVERAL = {
+    "list[Tensor]": "array_split dsplit hsplit split vsplit",
+    "tuple[Tensor, ...]": (
+        "broadcast_arrays diag_indices_from divmod frexp histogram histogram2d ix_ meshgrid modf "
+        "nonzero polydiv tril_indices_from triu_indices_from unravel_index unstack"
+    ),
+    "None": "copyto fill_diagonal place put put_along_axis putmask",
+    "tuple[int, ...]": "broadcast_shapes shape",
+    "int": "ndim size",
+    "bool": "allclose array_equal array_equiv iscomplexobj isrealobj",
+    "Any": (
+        "apply_along_axis apply_over_axes atleast_1d atleast_2d atleast_3d average einsum_path eig "
+        "eigh gradient intersect1d lstsq qr slogdet svd unique unique_all unique_counts "
+        "unique_inverse"
+    ),
 }
+RETURNS = {name: kind for kind, names in SEVERAL.items() for name in names.split()}
 COMPARISONS = {"eq", "ne", "lt", "le", "gt", "ge"}
+# Functions whose first argument is no tensor, or not that alone.
+FREE = {"apply_along_axis", "apply_over_axes", "einsum", "piecewise", "searchsorted", "where"}
 
 
-def parameters(op: Op) -> list[str]:
-    """The op's parameters after its operands, each with its type and default."""
+def parameters(op: Op) -> list[inspect.Parameter]:
+    """The op's parameters, operands first, with ``...`` for every default."""
     if op.composition is not None:
         listed = list(inspect.signature(op.composition).parameters.values())
-        return [parameter(p) for p in listed[1:]]
-    names = [name for name in op.names[op.arity :] if name in op.params]
-    required = (
-        set()
-        if op.mask == 0
-        else {"shape", "index", "indices_or_sections", "axis1", "axis2", "source", "destination"}
-    )
-    kept = [f"{n}: Any" if n in required else f"{n}: Any = ..." for n in names]
-    return [*sorted(kept, key=lambda text: "=" in text), "**kwargs: Any"]
+        return [p if p.default is p.empty else p.replace(default=...) for p in listed]
+    made = inspect.Parameter
+    operands = [made(n, made.POSITIONAL_OR_KEYWORD) for n in op.names[: op.arity]]
+    rules = [inspect.signature(rule).parameters for rule in op.rules if callable(rule) and op.mask]
+    required = {n for names in rules for n, p in names.items() if p.default is p.empty}
+    rest = [
+        made(n, made.POSITIONAL_OR_KEYWORD, default=made.empty if n in required else ...)
+        for n in op.names[op.arity :]
+        if n in op.params
+    ]
+    rest.sort(key=lambda p: p.default is not p.empty)
+    return [*operands, *rest, made("kwargs", made.VAR_KEYWORD)]
 
 
-def parameter(p: inspect.Parameter) -> str:
-    if p.kind is p.VAR_POSITIONAL:
-        return f"*{p.name}: Any"
-    return f"{p.name}: Any" + ("" if p.default is p.empty else " = ...")
-
-
-def operands(op: Op) -> list[str]:
-    """The names of the op's operands."""
-    if op.composition is not None:
-        return list(op.names[:1])
-    return list(op.names[: op.arity])
+def written(listed: list[inspect.Parameter], first: str = "Any") -> str:
+    """Parameters as a stub has them, the first of the type ``first``."""
+    parts: list[str] = []
+    for p, after in zip(listed, [*listed[1:], None], strict=True):
+        if p.kind is p.KEYWORD_ONLY and "*" not in parts and not any(q[0] == "*" for q in parts):
+            parts.append("*")
+        stars = {p.VAR_POSITIONAL: "*", p.VAR_KEYWORD: "**"}.get(p.kind, "")
+        default = "" if p.default is p.empty else " = ..."
+        parts.append(f"{stars}{p.name}: {'Any' if parts else first}{default}")
+        if p.kind is p.POSITIONAL_ONLY and (after is None or after.kind is not p.kind):
+            parts.append("/")
+    return ", ".join(parts)
 
 
 def returns(op: Op) -> str:
@@ -68,38 +82,51 @@ def returns(op: Op) -> str:
 
 def function(op: Op) -> str:
     """The stub of a function: a tensor gives tensors, anything else what NumPy gives."""
-    first, *rest = operands(op)
-    typed = [f"{name}: Any" for name in rest]
-    after = [*typed, *parameters(op)]
-    if op.variadic or op.name in ("where", "einsum", "searchsorted"):
-        given = ", ".join([f"{first}: Any", *after])
-        return f"def {op.name}({given}) -> Any: ...\n"
+    listed = parameters(op)
+    if op.variadic or op.name in FREE or listed[0].kind is inspect.Parameter.VAR_POSITIONAL:
+        return f"def {op.name}({written(listed)}) -> Any: ...\n"
+    if returns(op) == "Any" or not (op.arity or op.composition):
+        return f"def {op.name}({written(listed)}) -> Any: ...\n"
+    return "".join(
+        f"@overload\ndef {op.name}({written(listed, kind)}) -> {result}: ...\n"
+        for kind, result in (("Tensor", returns(op)), ("Any", "Any"))
+    )
+
+
+def functions(module: str, own: tuple[str, ...] = (), without: tuple[str, ...] = ()) -> str:
+    """The stub of a namespace; ``own`` is what its module imports from `creation` besides."""
+    ops = {name: op for name, op in methods.namespace(module).items() if name not in without}
+    listed = ", ".join(f'"{name}"' for name in [*own, *ops])
+    bodies = [
+        function(op) if name == op.name else f"{name} = {op.name}\n"
+        for name, op in sorted(ops.items(), key=lambda item: item[0] != item[1].name)
+    ]
+    imported = f"from .creation import {', '.join(own)}\n" if own else ""
+    head = HEAD.replace("from .tensor", imported + "from .tensor")
+    return head + f"__all__ = [{listed}]\n\n" + "\n".join(bodies)
+
+
+def by_hand() -> list[str]:
+    """The methods that are written out in the class, with the types that they have there."""
     lines = []
-    for kind, result in (("Tensor", returns(op)), ("Any", "Any")):
-        given = ", ".join([f"{first}: {kind}", *after])
-        lines.append(f"@overload\ndef {op.name}({given}) -> {result}: ...\n")
-    return "".join(lines)
-
-
-def functions(module: str) -> str:
-    ops = methods.namespace(module)
-    listed = ", ".join(f'"{name}"' for name in ops)
-    return HEAD + f"__all__ = [{listed}]\n\n" + "\n".join(function(op) for op in ops.values())
+    for name, method in vars(methods.TensorMethods).items():
+        if inspect.isfunction(method) and method.__module__ == methods.__name__:
+            if method.__qualname__ != f"TensorMethods.{name}":
+                continue
+            first, *rest = inspect.signature(method).parameters.values()
+            rest = [p if p.default is p.empty else p.replace(default=...) for p in rest]
+            nothing = inspect.signature(method).return_annotation == "None"
+            given = written([first, *rest]).replace("self: Any", "self")
+            lines.append(f"    def {name}({given}) -> {'None' if nothing else 'Tensor'}: ...")
+    return lines
 
 
 def tensor_methods() -> str:
     """The stub of the class that gives Tensor its methods and operators."""
-    lines = [
-        "class TensorMethods:",
-        "    def reshape(self, *shape: Any, order: str = ...) -> Tensor: ...",
-    ]
-    lines += [
-        "    def transpose(self, *axes: Any) -> Tensor: ...",
-        "    def flatten(self) -> Tensor: ...",
-    ]
+    lines = ["class TensorMethods:", *by_hand()]
     for name, op in methods.method_ops().items():
-        rest = [f"{operand}: Any" for operand in operands(op)[1:]]
-        given = ", ".join(["self", *rest, *parameters(op)])
+        _, *rest = written(parameters(op)).split(", ")
+        given = ", ".join(["self", *(part for part in rest if part != "/")])
         lines.append(f"    def {name}({given}) -> {returns(op)}: ...")
     for op in dict.fromkeys(OPS.values()):
         if op.operator is None:
@@ -131,9 +158,11 @@ def tensor_methods() -> str:
 
 def stubs() -> dict[Path, str]:
     """The text of every generated stub, by its path."""
+    elsewhere = (*creation.__all__, *array_api.__all__)
     return {
-        PACKAGE / "functions.pyi": functions("numpy"),
+        PACKAGE / "functions.pyi": functions("numpy", without=elsewhere),
         PACKAGE / "linalg.pyi": functions("numpy.linalg"),
+        PACKAGE / "fft.pyi": functions("numpy.fft", own=("fftfreq", "rfftfreq")),
         PACKAGE / "methods.pyi": tensor_methods(),
     }
 
