@@ -7,13 +7,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import autograd_core as ag
 from autograd_core.graph import StandIn
-from autograd_core.registry import ZERO, Op
-from tests.autograd_core.samples import DIFFERENTIABLE, TABLE, Case, strategy
+from autograd_core.methods import method_ops
+from autograd_core.ops.indexing import setitem
+from autograd_core.registry import ZERO, Erase, Op
+from tests.autograd_core.samples import DIFFERENTIABLE, FACTS, TABLE, Case, strategy
+from tests.autograd_core.support import LAX, NO, support
 
 ALL = sorted(DIFFERENTIABLE)
 
@@ -23,8 +26,19 @@ def outputs(value: Any) -> list[Any]:
     return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
+def is_complex(x: Any) -> bool:
+    return bool(x.dtype.kind == "c")
+
+
+def inner(a: Any, b: Any) -> Any:
+    """The real inner product, Re <a, b>: the sum over real and imaginary parts."""
+    if is_complex(a) or is_complex(b):
+        return ag.sum(ag.real(ag.conjugate(a) * b))
+    return ag.sum(a * b)
+
+
 class Scalar:
-    """<u, y> + <v, y²> / 2 with fixed random u and v for each output y, of the arrays.
+    """<u, y> + <v, |y|²> / 2 with fixed random u and v for each output y, of the arrays.
 
     The square makes the cotangent depend on x: at order 2 a rule must be right in ``g`` as well.
     """
@@ -32,19 +46,23 @@ class Scalar:
     def __init__(self, case: Case, function: Any, seed: int = 0) -> None:
         self.case, self.function = case, function
         self.rng = np.random.default_rng(seed)
-        ys = outputs(case.value(function, *case.arrays))
-        self.u = [self.rng.normal(size=np.shape(y)) for y in ys]
-        self.v = [self.rng.normal(size=np.shape(y)) for y in ys]
+        ys = [np.asarray(y) for y in outputs(case.value(function, *case.arrays))]
+        self.u = [self.like(y) for y in ys]
+        self.v = [self.rng.normal(size=y.shape) for y in ys]
+
+    def like(self, y: Any) -> Any:
+        """Random numbers of the shape of ``y``, complex if it is."""
+        real = self.rng.normal(size=y.shape)
+        return real + 1j * self.rng.normal(size=y.shape) if is_complex(y) else real
 
     def __call__(self, *xs: Any) -> Any:
         ys = outputs(self.case.value(self.function, *xs))
         return sum(
-            ag.sum(y * u) + 0.5 * ag.sum(y * y * v)
-            for y, u, v in zip(ys, self.u, self.v, strict=True)
+            inner(u, y) + 0.5 * inner(y, y * v) for y, u, v in zip(ys, self.u, self.v, strict=True)
         )
 
     def directions(self) -> list[np.ndarray]:
-        return [self.rng.normal(size=x.shape) for x in self.case.arrays]
+        return [self.like(x) for x in self.case.arrays]
 
 
 def slope(f: Any, xs: tuple[np.ndarray, ...], v: list[np.ndarray], h: float = 2e-4) -> Any:
@@ -69,11 +87,11 @@ def check_reverse(case: Case, function: Any) -> None:
 
     def along(*at: Any) -> Any:
         """<w, gradient of f>, a function of the arrays."""
-        return sum(ag.sum(g * d) for g, d in zip(gradient(*at), w, strict=True))
+        return sum(inner(g, d) for g, d in zip(gradient(*at), w, strict=True))
 
-    first = sum(np.sum(g * d) for g, d in zip(gradient(*xs), v, strict=True))
+    first = sum(inner(g, d) for g, d in zip(gradient(*xs), v, strict=True))
     close(first, slope(lambda *at: float(f(*at)), xs, v))
-    second = sum(np.sum(g * d) for g, d in zip(ag.grad(along, everything)(*xs), v, strict=True))
+    second = sum(inner(g, d) for g, d in zip(ag.grad(along, everything)(*xs), v, strict=True))
     close(second, slope(lambda *at: float(along(*at)), xs, v), tol=1e-6)
 
 
@@ -85,9 +103,9 @@ def check_forward(case: Case, function: Any) -> None:
     _, tangents = ag.jvp(lambda *xs: case.value(function, *xs), case.arrays, v)
     ys = outputs(case.value(function, *case.arrays))
     weights = [u + v * y for u, v, y in zip(f.u, f.v, ys, strict=True)]
-    pushed = sum(np.sum(t * u) for t, u in zip(outputs(tangents), weights, strict=True))
+    pushed = sum(inner(t, u) for t, u in zip(outputs(tangents), weights, strict=True))
     back = ag.grad(f, everything)(*case.arrays)
-    pulled = sum(np.sum(g * d) for g, d in zip(back, v, strict=True))
+    pulled = sum(inner(g, d) for g, d in zip(back, v, strict=True))
     close(pushed, pulled, tol=1e-10)
 
 
@@ -119,6 +137,73 @@ def test_forward_over_reverse_agrees_with_reverse_over_reverse(name: str, data: 
     close(pushed, sum(np.sum(g * d) for g, d in zip(pulled, v, strict=True)), tol=1e-9)
 
 
+def complexified(case: Case, data: Any) -> Case:
+    """The case with imaginary parts for some of its arrays, or all."""
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
+    chosen = data.draw(st.lists(st.booleans(), min_size=len(case.arrays), max_size=99))
+    chosen[data.draw(st.integers(0, len(case.arrays) - 1))] = True
+    return case._replace(
+        arrays=tuple(
+            x + 1j * rng.uniform(0.1, 0.4, x.shape) * rng.choice([-1, 1], x.shape) if c else x
+            for x, c in zip(case.arrays, chosen, strict=False)
+        )
+    )
+
+
+def takes(case: Case, op: Op) -> bool:
+    """Whether the function itself can be called so: NumPy has no floor of complex numbers."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            case.value(op.fn, *case.arrays)
+    except TypeError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("name", ALL)
+@given(data=st.data())
+def test_complex_gradients_agree_with_finite_differences(name: str, data: Any) -> None:
+    case = complexified(data.draw(strategy(name)), data)
+    if takes(case, TABLE[name]):
+        check_reverse(case, TABLE[name].function)
+        check_forward(case, TABLE[name].function)
+
+
+REAL_PART = {"complex64": "float32", "complex128": "float64"}
+
+
+@pytest.mark.parametrize("name", ALL)
+@given(data=st.data())
+@settings(max_examples=max(3, settings().max_examples // 5))
+def test_dtype_contract(name: str, data: Any) -> None:
+    """The value has the dtype that NumPy gives, the gradient that of its operand."""
+    drawn = data.draw(strategy(name))
+    for dtype in ("float16", "float32", "float64", "complex64", "complex128"):
+        check_dtypes(TABLE[name], complexified(drawn, data) if dtype[0] == "c" else drawn, dtype)
+
+
+def check_dtypes(op: Op, case: Case, dtype: str) -> None:
+    case = case._replace(
+        arrays=tuple(
+            x.astype(dtype if is_complex(x) or dtype[0] == "f" else REAL_PART[dtype])
+            for x in case.arrays
+        )
+    )
+    if not takes(case, op):
+        return
+    plain = [np.asarray(y) for y in outputs(case.value(op.fn, *case.arrays))]
+    tensors = [ag.Tensor(x, requires_grad=True) for x in case.arrays]
+    got = outputs(case.value(op.function, *tensors))
+    rng = np.random.default_rng(0)
+    for y, expected in zip(got, plain, strict=True):
+        assert y.dtype == expected.dtype, dtype
+        if y.requires_grad:
+            y.backward(rng.normal(size=y.shape), retain_graph=True)
+    for t, x in zip(tensors, case.arrays, strict=True):
+        assert t.grad is None or t.grad.dtype == x.dtype
+
+
 @pytest.mark.parametrize("name", ALL)
 @given(data=st.data())
 def test_float32_stays_float32_and_inputs_are_left_alone(name: str, data: Any) -> None:
@@ -136,14 +221,17 @@ def test_float32_stays_float32_and_inputs_are_left_alone(name: str, data: Any) -
             continue
         plain = outputs(case.value(op.function, *arrays))
         for y, expected in zip(got, plain, strict=True):
-            assert y.dtype == expected.dtype == np.float32
+            assert y.dtype == expected.dtype
             # A composition takes its own way to the value, all others NumPy's.
             rtol = 2e-6 if op.composition else 0
             np.testing.assert_allclose(y.detach().numpy(), expected, rtol=rtol, atol=rtol)
-        ag.stack([ag.sum(y) for y in got]).sum().backward()
+        total = sum(ag.sum(ag.real(y)) for y in got)
+        if total.requires_grad:
+            total.backward()
         for t in given_tensors:
-            assert t.grad.dtype == np.float32
-            assert t.grad.shape == t.shape
+            if t.grad is not None:  # a degenerate call may not depend on it
+                assert t.grad.dtype == np.float32
+                assert t.grad.shape == t.shape
     for x, old in zip(arrays, before, strict=True):
         np.testing.assert_array_equal(x, old)
 
@@ -163,13 +251,18 @@ def test_method_function_and_numpy_agree(name: str, data: Any) -> None:
             # A composition takes its own way to the value.
             np.testing.assert_allclose(t.detach().numpy(), expected, rtol=1e-12, atol=1e-12)
         ways.append(outputs(case.value(op.fn, *tensors)))
-    method = getattr(ag.Tensor, op.name, None)
-    if method is not None and name.startswith("numpy.") and op.name != "linalg":
-        ways.append(outputs(case.value(method, *tensors)))
+    if op.name in method_ops() and name == f"numpy.{op.name}":
+        ways.append(outputs(case.value(getattr(ag.Tensor, op.name), *tensors)))
     for way in ways:
         for t, first in zip(way, via_function, strict=True):
             np.testing.assert_array_equal(t.detach().numpy(), first.detach().numpy())
             assert t.op is first.op
+
+
+@pytest.mark.parametrize("name", [n for n in ALL if not n.startswith("autograd_core.")])
+def test_0d_empty_and_complex_arrays_wherever_numpy_takes_them(name: str) -> None:
+    refused = {what for what, answer in support(name).items() if answer == NO}
+    assert refused == {what for op, what in LAX if op == name}
 
 
 @pytest.mark.parametrize("name", [n for n in ALL if TABLE[n].kind == "elementwise"])
@@ -201,8 +294,13 @@ def test_zero_means_zero(name: str, data: Any) -> None:
     y = op.function(*tensors)
     np.testing.assert_array_equal(y.detach().numpy(), op.fn(*(t.data for t in tensors)))
     y.sum().backward()
-    for t in tensors:
-        np.testing.assert_array_equal(t.grad, np.zeros((3, 2)))
+    for t, rule in zip(tensors, op.rules, strict=True):
+        if rule is ZERO:
+            np.testing.assert_array_equal(t.grad, np.zeros((3, 2)))
+
+
+def is_numbers(v: Any) -> bool:
+    return isinstance(v, np.ndarray) and v.dtype.kind in "biufc"
 
 
 @pytest.mark.parametrize(
@@ -212,10 +310,10 @@ def test_none_stops_the_recording(name: str) -> None:
     op = TABLE[name]
     x = np.array([[0.5, 1.5], [2.5, 0.25]])
     integers = op.name.startswith(("bitwise", "left", "right", "invert"))
-    operands = [x.astype(int) if integers else x] * op.arity
-    if op.name == "searchsorted":
-        operands = [np.array([0.1, 0.7]), x]
-    tensors = [ag.Tensor(v, requires_grad=not integers) for v in operands]
+    operands = FACTS.get(name) or [x.astype(int) if integers else x] * op.arity
+    tensors = [
+        ag.Tensor(v, requires_grad=v.dtype.kind == "f") if is_numbers(v) else v for v in operands
+    ]
     got, expected = op.function(*tensors), op.fn(*operands)
     for t, value in zip(outputs(got), outputs(expected), strict=True):
         if op.name != "empty_like":
@@ -278,6 +376,8 @@ def planted(op: Op, i: int) -> tuple[Any, ...]:
 
     def wrong(*args: Any, **params: Any) -> Any:
         right = rule(*args, **params)
+        if type(right) is Erase:
+            return 1.001 * setitem(args[0], 0.0, index=right.index)
         return right._replace(g=1.001 * right.g) if type(right) is ag.Scatter else 1.001 * right
 
     return (*op.rules[:i], wrong, *op.rules[i + 1 :])

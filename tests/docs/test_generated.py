@@ -36,3 +36,16 @@ def test_every_public_name_is_in_the_reference() -> None:
         and not re.search(rf"(module|class|function|exception|data):: .*\b{name}\n", page)
     ]
     assert not missing, f"docs/api.md does not mention {missing}"
+
+
+def test_the_conventions_are_those_of_the_code() -> None:
+    page = (DOCS / "conventions.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| (.*) \| (.*) \|$", page, re.MULTILINE)[2:]
+    assert listed == [(row.point, row.derivative) for row in ag.conventions()]
+
+
+def test_conventions_are_about_ops_that_exist() -> None:
+    names = {op.name for op in ag.OPS.values()}
+    assert {op for row in ag.conventions() for op in row.ops} <= names
+    assert ag.conventions("relu")[0].derivative.startswith("0")
+    assert len(str(ag.conventions()).splitlines()) == len(ag.conventions())
