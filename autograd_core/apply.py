@@ -12,18 +12,10 @@ from . import record
 from .errors import InPlaceError, NotDifferentiableError
 from .graph import Node, next_number, refuse_unknown_shape
 from .registry import Op, connect
-from .tensor import (
-    GETITEM,
-    SETITEM,
-    VIEWS,
-    Tensor,
-    mark_view,
-    refuse_subclass,
-    refuse_view,
-    value_of,
-    wrap,
-)
+from .tensor import Tensor, value_of, wrap
 from .ufuncs import call_method, in_full
+from .values import refuse_subclass
+from .views import GETITEM, SETITEM, VIEWS, mark_view, refuse_view
 
 __all__ = ["apply"]
 

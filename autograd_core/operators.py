@@ -11,7 +11,9 @@ import numpy as np
 from . import record
 from .apply import apply
 from .registry import OPS, Op
-from .tensor import Tensor, asarray, is_view, new_tensor, refuse_subclass, refuse_view, wrap
+from .tensor import Tensor, asarray, new_tensor, wrap
+from .values import refuse_subclass
+from .views import is_view, refuse_view
 
 
 def _operator(op: Op) -> None:

@@ -14,16 +14,18 @@ from .errors import GradientError, InPlaceError, NotDifferentiableError
 from .graph import Node, leaf, mark_overwritten
 from .methods import TensorMethods
 from .ops import special
-from .ops.indexing import _getitem, _setitem
+from .ops.indexing import _setitem
 from .ops.shape import _cast
-from .registry import OPS, PROJECTION, Op, call, call_method, is_basic, known, undeclared
+from .registry import OPS, Op, call, call_method, known, undeclared
+from .values import array_of, computed, is_complex, refuse_complex, refuse_subclass
+from .views import GETITEM, SETITEM, frozen, is_owned, refuse_view, show
 
 __all__ = ["LIFT", "Tensor", "asarray"]
 
 #: Versions of the array API standard whose functions are in the package's namespace.
 API_VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12")
 
-GETITEM, SETITEM, CAST = OPS[_getitem], OPS[_setitem], OPS[_cast]
+CAST = OPS[_cast]
 
 
 class Tensor(TensorMethods):
@@ -216,7 +218,7 @@ class Tensor(TensorMethods):
     def item(self) -> Any:
         """The value of a tensor of one element, as a Python number."""
         value = self._value
-        return value.item() if known(value) else _computed(value).item()
+        return value.item() if known(value) else computed(value).item()
 
     def numpy(self) -> Any:
         """The value as an array, shared; raises where ``np.asarray`` does."""
@@ -225,7 +227,7 @@ class Tensor(TensorMethods):
     def tolist(self) -> Any:
         """The value as nested lists of Python numbers."""
         value = self._value
-        return value.tolist() if known(value) else _computed(value).tolist()
+        return value.tolist() if known(value) else computed(value).tolist()
 
     def detach(self) -> Tensor:
         """A tensor of the same value, shared until either is changed, that has no graph."""
@@ -413,7 +415,7 @@ class Tensor(TensorMethods):
     # --- Python's protocols -----------------------------------------------------------------
 
     def __getitem__(self, index: Any) -> Tensor:
-        t: Tensor = call(GETITEM, (self,), {"index": _frozen(index)})
+        t: Tensor = call(GETITEM, (self,), {"index": frozen(index)})
         part = t._value
         if (
             t._node is not None
@@ -426,31 +428,31 @@ class Tensor(TensorMethods):
         return t
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        index = _frozen(index)
-        refuse_view(self, f"x[{_show(index)}] = ...")
+        index = frozen(index)
+        refuse_view(self, f"x[{show(index)}] = ...")
         tracked = type(value) is Tensor and value._node is not None
         if self._node is None and not tracked:
             written = value._value if type(value) is Tensor else value
             self._write(index, written)
             return
-        self._check_in_place(f"x[{_show(index)}] = ...")
+        self._check_in_place(f"x[{show(index)}] = ...")
         if tracked and self.dtype.kind not in "fc":
             raise InPlaceError(
                 f"a value that requires a gradient cannot be stored in a tensor of dtype "
                 f"{self.dtype}; make that one with dtype=float"
             )
-        if self.dtype.kind != "c" and _is_complex(value):
+        if self.dtype.kind != "c" and is_complex(value):
             raise InPlaceError(
                 f"a complex value cannot be stored in a tensor of dtype {self.dtype}; make that "
                 "one complex, or store the value's real part"
             )
         if self._node is not None and self._node.op is None:
             if type(value) is not Tensor:
-                value = _array_of(value, self.dtype)
+                value = array_of(value, self.dtype)
             self._rebind(call(SETITEM, (self, value), {"index": index}))
             return
         node = value._node if type(value) is Tensor else None
-        written = value._value if type(value) is Tensor else _array_of(value, self.dtype)
+        written = value._value if type(value) is Tensor else array_of(value, self.dtype)
         if self._node is not None and not record.recording():
             self._refuse_unrecorded()
         try:
@@ -476,7 +478,7 @@ class Tensor(TensorMethods):
                 "being computed: make the tensor that it is stored in one of that kind, or compute "
                 "it first"
             )
-        if not _owned(self):
+        if not is_owned(self):
             self._value = np.array(self._value)
         self._value[index] = written
 
@@ -667,125 +669,3 @@ def _declared_late(ufunc: Any) -> Op:
 
 
 LIFT = backprop.Lift(wrap, value_of)
-
-
-def own(value: Any) -> Any:
-    """An array of its own, of the kind that ``value`` is."""
-    return np.array(value) if known(value) else value.copy()
-
-
-def _array_of(value: Any, dtype: Any) -> Any:
-    """A value to be written, as an array; one of another kind than NumPy's stays what it is."""
-    if known(value) or not hasattr(value, "__array_function__"):
-        return np.asarray(value, dtype)
-    return value.astype(dtype)
-
-
-def _computed(value: Any) -> Any:
-    """What can say its elements: a lazy array is computed, one that can say them itself is not."""
-    return value if hasattr(value, "tolist") else np.asarray(value)
-
-
-def _is_complex(value: Any) -> bool:
-    dtype = value.dtype if hasattr(value, "dtype") else np.asarray(value).dtype
-    return bool(dtype.kind == "c")
-
-
-def _owned(t: Tensor) -> bool:
-    """Whether nobody else can see the memory of the tensor's value, so that it can be written."""
-    value = t._value
-    return (
-        type(value) is np.ndarray
-        # The tensor's reference, the one of `value`, and that of the call that counts them.
-        and sys.getrefcount(value) <= 3
-        and value.base is None
-        and value.flags.writeable
-        and value.flags.owndata
-    )
-
-
-def refuse_subclass(x: Any) -> None:
-    if isinstance(x, (np.ma.MaskedArray, np.matrix)):
-        raise TypeError(
-            f"{type(x).__name__} computes by rules of its own, which the derivatives do not know; "
-            "pass x.filled(...) or np.asarray(x)"
-        )
-
-
-def refuse_complex(g: Any, dtype: Any) -> None:
-    if g.dtype.kind == "c" and dtype.kind != "c":
-        raise NotDifferentiableError(
-            f"a complex gradient was given for a real value, of dtype {dtype}: pass its real part"
-        )
-
-
-def _frozen(index: Any) -> Any:
-    """An index that later writes by the user cannot change."""
-    if isinstance(index, tuple):
-        return tuple(map(_frozen, index))
-    if type(index) is Tensor:
-        index = index._value
-    if isinstance(index, list):
-        return np.array(index, dtype=None if index else int)
-    return index.copy() if isinstance(index, np.ndarray) else index
-
-
-def _show(index: Any) -> str:
-    if isinstance(index, tuple):
-        return ", ".join(map(_show, index))
-    return "..." if isinstance(index, np.ndarray) else str(index)
-
-
-# Ops whose result can be a view, in NumPy, so that there a change of one is a change of both.
-VIEWS = {
-    OPS[fn]
-    for fn in (
-        _getitem, np.reshape, np.ravel, np.transpose, np.matrix_transpose, np.swapaxes, np.moveaxis,
-        np.expand_dims, np.squeeze, np.flip, np.broadcast_to, np.split, np.array_split,
-        np.real, np.imag, np.diagonal, np.linalg.diagonal,
-    )
-}  # fmt: skip
-
-
-def mark_view(t: Tensor, op: Op, x: Any, params: dict[str, Any]) -> None:
-    """Note whether ``t``, which ``op`` read out of ``x``, would in NumPy change with ``x``."""
-    if op is GETITEM:
-        # A single element is a number in NumPy: `r = x[0]; r += 1` leaves x as it is.
-        t._view = is_basic(params["index"]) and not isinstance(t._value, np.generic)
-    elif not known(t._value) or not known(x):
-        t._view = True  # it may be
-    else:
-        t._view = np.may_share_memory(t._value, x)
-
-
-def is_view(t: Tensor) -> bool:
-    """Whether in NumPy a change of ``t`` in place would be seen by the tensor it was read from."""
-    view = getattr(t, "_view", False)
-    if view and _last_holder(t):
-        view = t._view = False
-    return view
-
-
-def _last_holder(t: Tensor) -> bool:
-    """Whether the value is a view of memory that nothing else holds, so that nobody sees a change.
-
-    So it is after ``x = np.moveaxis(x + 1, 0, -1)``: what it was read from is gone.
-    """
-    node = t._node
-    while node is not None and (node.op in VIEWS or node.op is PROJECTION):
-        node = node.parents[0]
-        if node is not None and node.op is GETITEM:
-            return False  # its value may be a copy of a small part, whose memory tells nothing
-    base = getattr(t._value, "base", None)
-    # The view's reference, the one of `base`, and that of the call that counts them.
-    return type(base) is np.ndarray and base.base is None and sys.getrefcount(base) <= 3
-
-
-def refuse_view(t: Tensor, what: str) -> None:
-    """Refuse to change a view, a change that would be lost."""
-    if is_view(t):
-        raise InPlaceError(
-            f"{what}: this tensor was read out of another, by an index or by a new shape, and that "
-            "one would not see the change. Write x[0] += 1 instead of r = x[0]; r += 1, or "
-            "r = r + 1 for a new tensor."
-        )

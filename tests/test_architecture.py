@@ -23,6 +23,8 @@ STAGES = (
     "backprop",
     "settings",
     "methods",
+    "values",
+    "views",
     "tensor",
     "ufuncs",
     "apply",
