@@ -244,7 +244,7 @@ def test_method_function_and_numpy_agree(name: str, data: Any) -> None:
     tensors = [ag.Tensor(x, requires_grad=True) for x in case.arrays]
     via_function = outputs(case.value(op.function, *tensors))
     ways = [via_function]
-    if not name.startswith("autograd_core"):
+    if op.module.startswith(("numpy", "scipy")):
         raw = outputs(case.value(op.fn, *case.arrays))
         for t, expected in zip(via_function, raw, strict=True):
             assert t.shape == np.shape(expected)

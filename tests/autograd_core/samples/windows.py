@@ -119,7 +119,7 @@ def poly(draw: Draw) -> Case:
 @sample_for("numpy.roots")
 def roots(draw: Draw) -> Case:
     # Well apart: two that meet have no derivative.
-    zeros = np.arange(1.0, 4.0) + 0.2 * numbers(draw, (3,))
+    zeros = np.arange(1.0, 4.0) + 0.08 * numbers(draw, (3,))
     return one(1.5 * np.poly(zeros))
 
 
