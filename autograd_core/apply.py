@@ -74,7 +74,7 @@ def apply(op: Op, args: Any, kwargs: dict[str, Any]) -> Any:
         op.check_params(params)
         if op not in INDEXED:
             # What a user writes into an index or a mask later must not change the gradient.
-            params = {key: x.copy() if type(x) is np.ndarray else x for key, x in params.items()}
+            params = {key: _frozen(x) for key, x in params.items()}
     value = record.run(op, values, params)
     node = (
         record.record(op, value, tuple(values), tuple(parents), tracked, params)
@@ -84,10 +84,17 @@ def apply(op: Op, args: Any, kwargs: dict[str, Any]) -> Any:
     return _handles(op, value, node, values[0] if values else None, params)
 
 
+def _frozen(value: Any) -> Any:
+    """A parameter that later writes by the user cannot change."""
+    if type(value) is np.ndarray:
+        return value.copy()
+    return [_frozen(x) for x in value] if type(value) is list else value
+
+
 def _constant(op: Op, key: str, value: Any) -> Any:
     """A parameter's value: nothing is differentiated by it."""
     if type(value) is Tensor:
-        if value._node is not None and op.mask and record.recording():
+        if value._node is not None and record.recording():
             raise NotDifferentiableError(
                 f"{op.name} is not differentiable with respect to its parameter {key!r}: pass "
                 "t.detach() if no gradient is meant"
@@ -114,6 +121,9 @@ def _apply_into(op: Op, args: Any, kwargs: dict[str, Any]) -> Any:
     target = kwargs.pop("out")
     if target is None:
         return apply(op, args, kwargs)
+    if isinstance(target, tuple):
+        results = apply(op, args, kwargs)
+        return tuple(_stored(op, r, t) for r, t in zip(results, target, strict=True))
     what = f"out= of {op.name}"
     operands = [x for x in _flat((*args, *kwargs.values())) if type(x) is Tensor]
     tracked = record.recording() and any(x._node is not None for x in operands)
@@ -127,8 +137,6 @@ def _apply_into(op: Op, args: Any, kwargs: dict[str, Any]) -> Any:
         refuse_view(target, what)
     mask = kwargs.get("where", True)
     kept = type(target) is Tensor and target._node is not None and record.recording()
-    if isinstance(target, tuple):
-        raise TypeError(f"{what} takes one tensor or array; store several results one by one")
     if mask is not True and op.kind == "elementwise" and not (tracked or kept):
         # Elements that `where` leaves out keep what the target held.
         kwargs["out"] = np.array(value_of(target))
@@ -138,7 +146,7 @@ def _apply_into(op: Op, args: Any, kwargs: dict[str, Any]) -> Any:
         if mask is not True and op.kind == "elementwise":
             result = np.where(mask, result, target)
     if type(target) is Tensor:
-        if result.shape != target.shape:
+        if result.shape != target.shape and op.kind == "elementwise":
             result = np.broadcast_to(result, target.shape)
         target._rebind(result)
     else:
@@ -146,11 +154,29 @@ def _apply_into(op: Op, args: Any, kwargs: dict[str, Any]) -> Any:
     return target
 
 
+def _stored(op: Op, result: Any, target: Any) -> Any:
+    """One of several results, where ``out=`` says; itself for None."""
+    if target is None:
+        return result
+    if type(target) is not Tensor:
+        if result.requires_grad:
+            raise InPlaceError(
+                f"out= of {op.name}: an array cannot take the result of a tensor that requires a "
+                "gradient; pass a Tensor"
+            )
+        np.copyto(target, result._value, casting="same_kind")
+        return target
+    target._check_in_place(f"out= of {op.name}")
+    refuse_view(target, f"out= of {op.name}")
+    target._rebind(result)
+    return target
+
+
 def _handles(op: Op, value: Any, node: Node | None, x: Any, params: dict[str, Any]) -> Any:
     """The tensor of a result computed from ``x``, or the tensors of several."""
     if isinstance(value, _ARRAYS):
         tensor = wrap(value, node)
-        if op in VIEWS:
+        if op in VIEWS or (type(value) is np.ndarray and (value is x or value.base is not None)):
             mark_view(tensor, op, x, params)
         return tensor
     if isinstance(value, (tuple, list)):
@@ -205,7 +231,9 @@ def _apply_derived(
         tracked = _is_target(op, args, kwargs, tracked)
     if not (tracked or always):
         value = op.fn(*map(_values_of, args), **{k: _values_of(v) for k, v in kwargs.items()})
-        return _wrapped(value)
+        wrapped = _wrapped(value)
+        _mark_views(wrapped, operands)
+        return wrapped
     if composition is op.composition:
         op.check_params(kwargs)
     first = next_number()
@@ -214,6 +242,14 @@ def _apply_derived(
         if type(output) is Tensor and output._node is not None and output._node.number > first:
             output._node.derived = (op, first)
     return result
+
+
+def _mark_views(wrapped: Any, operands: Any) -> None:
+    """Note which results share the memory of an operand, of a call that was not taken apart."""
+    arrays = [x._value for x in _flat(operands) if type(x) is Tensor]
+    for t in _flat(wrapped if isinstance(wrapped, (tuple, list)) else (wrapped,)):
+        if type(t) is Tensor and type(t._value) is np.ndarray:
+            t._view = any(np.may_share_memory(t._value, x) for x in arrays)
 
 
 def _is_target(op: Op, args: Any, kwargs: dict[str, Any], tracked: bool) -> bool:

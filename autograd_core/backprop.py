@@ -133,7 +133,10 @@ def _gradients(
                 refuse_unknown_shape(node.shape, "backward" if node.op is None else node.op.name)
             return _walk(order, seeds, wanted, lift, guarded=True)
         found = _walk(order, seeds, wanted, lift)
-        if any(_holds_nan(g, lift) for g in found.values()):
+        # The guard acts on elementwise ops whose rules read a value; a look costs a pass.
+        if any(node.op is not None and node.op.guarded for node in order) and any(
+            _holds_nan(g, lift) for g in found.values()
+        ):
             # A zero gradient that met a singular point? Look again, closely.
             found = _walk(order, seeds, wanted, lift, guarded=True)
     return found
@@ -247,7 +250,7 @@ def _erase(
     elif mine:
         for other in node.parents:
             part = None if other is None else gradients.get(other)
-            if part is not None and other is not parent and np.may_share_memory(part, g):
+            if part is not None and np.may_share_memory(part, g):
                 gradients[other] = part.copy()  # type: ignore[index]
         g[index] = 0.0
     else:
@@ -259,6 +262,8 @@ def _erase(
     gradients[parent] = g
     if type(g) is np.ndarray:
         owned.add(parent)
+    else:
+        owned.discard(parent)
 
 
 def lifted(node: Node, lift: Lift) -> tuple[Any, tuple[Any, ...]]:
@@ -358,7 +363,8 @@ def _holds_nan(g: Any, lift: Lift | None) -> bool:
     if g.ndim == 0:
         return bool(g != g)
     if g.size > _FEW:
-        return bool(np.isnan(np.min(g)))
+        parts = (g.real, g.imag) if g.dtype.kind == "c" else (g,)
+        return any(np.isnan(np.min(part)) for part in parts)
     # One product tells: squares have no way to make a NaN that was not there. Of many elements it
     # would be BLAS's threads that cost.
     flat = g.ravel(order="K")
@@ -373,6 +379,8 @@ def _unaliased(g: Any) -> Any:
     """``g`` itself if nobody else can see its memory, else a copy."""
     if type(g) is not np.ndarray:
         return np.array(g) if isinstance(g, np.generic) else g.copy()
+    if sys.version_info >= (3, 14):
+        return g.copy()  # from there on what a caller's variable holds is not counted
     # Seen from here an array that only the walk made is held by `g` and by the caller's variable.
     if g.base is None and sys.getrefcount(g) <= 3:
         return g

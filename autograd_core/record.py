@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ContextDecorator, contextmanager
 from contextvars import ContextVar
@@ -119,7 +120,8 @@ def explain(op: Op, operands: Any, error: ValueError) -> ValueError:
     """Say which op failed on which shapes, keeping what NumPy said."""
     shapes = [np.shape(x) for x in operands]
     listed = " and ".join(str(shape) for shape in shapes)
-    if isinstance(error, np.linalg.LinAlgError):
+    # What has a class of its own, and what is not about shapes, stays what it is.
+    if type(error) is not ValueError or not _ABOUT_SHAPES.search(str(error)):
         error.add_note(f"in {op.name} of shape {listed}")
         return error
     if op.kind == "elementwise" and not _broadcast(shapes):
@@ -127,8 +129,10 @@ def explain(op: Op, operands: Any, error: ValueError) -> ValueError:
             f"{op.name}: shapes {listed} do not broadcast: counted from the right, axes must be "
             "equal or 1. Reshape one of them, with x[:, None] for example."
         )
-    error.add_note(f"in {op.name} of shape {listed}")
     return ShapeError(f"{op.name} of shape {listed}: {error}") if shapes else error
+
+
+_ABOUT_SHAPES = re.compile("shape|dimension|broadcast|size|mismatch|axes|axis|length|match|concat")
 
 
 def _broadcast(shapes: list[tuple[int, ...]]) -> bool:

@@ -173,6 +173,8 @@ class Op:
     ``otherwise``
         a function of other ops that computes the same, for calls with parameters that the rules
         do not know (``where=``, ``initial=``); or None.
+    ``guarded``
+        whether a zero gradient could meet a singular point: elementwise, and a rule reads a value.
     ``mutates``
         whether a derived op writes into its first argument, so that the function of other ops is
         called even where nothing is tracked.
@@ -189,6 +191,7 @@ class Op:
         "domains",
         "fn",
         "function",
+        "guarded",
         "keeps",
         "kind",
         "mask",
@@ -217,6 +220,7 @@ class Op:
     composition: Callable[..., Any] | None
     otherwise: Callable[..., Any] | None
     mutates: bool
+    guarded: bool
     module: str
     function: Callable[..., Any]
     names: tuple[str, ...]
@@ -458,6 +462,7 @@ def defop(
     op.module = module or _module(fn)
     op.names = _names(fn, signature, op.arity)
     op.keeps = [_keeps(rule, op.arity, variadic) for rule in rules]
+    op.guarded = op.kind == "elementwise" and any(out or any(xs) for out, xs in op.keeps)
     op.mask = sum(1 << i for i, rule in enumerate(rules) if rule is not None)
     op.table = [] if variadic else [_kept(op.keeps, tracked) for tracked in range(1 << op.arity)]
     op.params = _params(op)
@@ -491,7 +496,7 @@ def derived(
         op.module = module or _module(op.fn)
         op.composition = composition
         op.names = tuple(inspect.signature(composition).parameters)
-        op.keeps, op.table, op.mask = [], [], 0
+        op.keeps, op.table, op.mask, op.guarded = [], [], 0, False
         op.params = frozenset(op.names)
         return _enter(op)
 
@@ -575,7 +580,7 @@ PROJECTION.arity = 1
 PROJECTION.variadic = PROJECTION.broadcasting = False
 PROJECTION.domains = ()
 PROJECTION.operator = PROJECTION.composition = PROJECTION.otherwise = None
-PROJECTION.mutates = False
+PROJECTION.mutates = PROJECTION.guarded = False
 PROJECTION.module = __package__
 PROJECTION.names = ("outputs", "index")
 PROJECTION.params = frozenset({"index"})

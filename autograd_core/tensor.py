@@ -452,7 +452,8 @@ class Tensor(TensorMethods):
             self._rebind(call(SETITEM, (self, value), {"index": index}))
             return
         node = value._node if type(value) is Tensor else None
-        written = value._value if type(value) is Tensor else array_of(value, self.dtype)
+        # Cast first: where that fails, nothing is written.
+        written = array_of(value_of(value), self.dtype)
         if self._node is not None and not record.recording():
             self._refuse_unrecorded()
         try:

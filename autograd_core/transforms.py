@@ -18,6 +18,7 @@ from .record import force_recording
 from .registry import OPS, known
 from .tensor import LIFT, Tensor, asarray, wrap
 from .tree import flatten, flatten_like
+from .values import refuse_complex
 
 __all__ = ["grad", "gradients", "jvp", "value_and_grad"]
 
@@ -113,13 +114,15 @@ def value_and_grad(
         tensors_in = any(type(x) is Tensor for x in leaves)
         with force_recording():
             variables = [_variable(x) for x in leaves]
+            # Before the call: a function that changes its argument in place moves the handle on.
+            nodes = [_node_of(v) for v in variables]
             structured = rebuild(variables)
             replaced = list(args)
             for i, part in zip(places, structured, strict=True):
                 replaced[i] = part
             output = f(*replaced, **kwargs)
-            value, found, outside = _differentiate(f, output, variables, recording)
-        results = [_handed_out(found.get(_node_of(v)), v, tensors_in or outside) for v in variables]
+            value, found, outside = _differentiate(f, output, nodes, recording)
+        results = [_handed_out(found.get(node), node, tensors_in or outside) for node in nodes]
         grads = rebuild(results)
         return (
             _value_out(value, tensors_in, outside),
@@ -165,7 +168,7 @@ def _variable(x: Any) -> Tensor:
 
 
 def _differentiate(
-    f: Callable[..., Any], output: Any, variables: list[Tensor], recording: bool
+    f: Callable[..., Any], output: Any, nodes: list[Node], recording: bool
 ) -> tuple[Any, dict[Node, Any], bool]:
     """The output, its gradient at each variable, and whether it depends on others besides."""
     if type(output) is not Tensor or output._node is None:
@@ -173,7 +176,6 @@ def _differentiate(
         _check_scalar(f, value)
         return value, {}, False
     _check_scalar(f, output)
-    nodes = {v._node: v for v in variables if v._node is not None}
     outside = recording and _depends_on_others([output._node], set(nodes))
     seed: Any = output._seed(None)
     if outside:
@@ -218,7 +220,7 @@ def _depends_on_others(roots: list[Node], variables: set[Node]) -> bool:
     return any(node.op is None and node.number < first for node in topological_order(roots))
 
 
-def _handed_out(g: Any, variable: Tensor, as_tensor: bool) -> Any:
+def _handed_out(g: Any, variable: Node, as_tensor: bool) -> Any:
     if type(g) is Tensor:
         return wrap(g._value, g._node) if as_tensor or g._node is not None else _own(g._value)
     if g is None:
@@ -263,6 +265,7 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
                     f"jvp: a tangent of shape {t.shape} does not fit a primal of shape {v.shape}"
                 )
             assert v._node is not None
+            refuse_complex(t, v.dtype)
             seeds[v._node] = t.astype(v.dtype) if t.dtype != v.dtype else t
         output = f(*rebuild(variables))
         outputs, rebuild_output = flatten(output)

@@ -6,8 +6,6 @@
 
 from __future__ import annotations
 
-import functools
-import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +14,7 @@ import numpy as np
 from .errors import InPlaceError, NotDifferentiableError
 from .ops.activations import logsumexp
 from .ops.indexing import scatter
-from .registry import OPS, REAL, Op, call
+from .registry import OPS, Op, call
 from .tensor import Tensor, asarray, value_of
 
 __all__ = ["call_method", "in_full"]
@@ -37,7 +35,7 @@ def in_full(
     ``order`` and ``subok`` say how memory is laid out, and make no difference here.
     """
     operands = tuple(np.asarray(x) if isinstance(x, (list, tuple)) else x for x in operands)
-    if dtype is not None:
+    if dtype is not None or casting != "same_kind":
         operands = _cast_for(op, operands, dtype, casting)
     if where is True:
         return call(op, operands, {})
@@ -45,25 +43,32 @@ def in_full(
     if mask.dtype != bool:
         raise TypeError(f"{op.name}: where= must be boolean, not {mask.dtype}")
     safe = [
-        x if domain is REAL else np.where(mask, x, domain.interior)
+        np.where(mask, x, domain.interior) if getattr(x, "dtype", _INT).kind in "fc" else x
         for x, domain in zip(operands, op.domains, strict=True)
     ]
     result = call(op, safe, {})
     if isinstance(result, tuple):
-        return tuple(np.where(mask, part, 0.0) for part in result)
-    return np.where(mask, result, 0.0)
+        return tuple(_masked(mask, part) for part in result)
+    return _masked(mask, result)
+
+
+_INT = np.dtype(int)
+
+
+def _masked(mask: Any, result: Any) -> Any:
+    return np.where(mask, result, result.dtype.type(0))
 
 
 def _cast_for(op: Op, operands: tuple[Any, ...], dtype: Any, casting: str) -> tuple[Any, ...]:
     """The operands as the ufunc's inner loop for ``dtype`` takes them."""
     fn: Any = op.fn
-    if np.dtype(dtype).kind not in "fc":
+    if dtype is not None and np.dtype(dtype).kind not in "fc":
         raise NotDifferentiableError(
             f"{op.name}: dtype={np.dtype(dtype)} has no derivative; use t.detach(), or a floating "
             "dtype"
         )
     given = tuple(x.dtype if hasattr(x, "dtype") else type(x) for x in operands)
-    signature = (None,) * fn.nin + (np.dtype(dtype),) * fn.nout
+    signature = None if dtype is None else (None,) * fn.nin + (np.dtype(dtype),) * fn.nout
     wanted = fn.resolve_dtypes(given + (None,) * fn.nout, signature=signature, casting=casting)
     return tuple(
         x if not hasattr(x, "dtype") or x.dtype == d else x.astype(d)
@@ -116,35 +121,47 @@ _REDUCTIONS: dict[Any, Callable[..., Any]] = {
 
 
 def _reduce(ufunc: Any, x: Any, axis: Any = 0, keepdims: bool = False, **kwargs: Any) -> Any:
+    if "dtype" in kwargs and ufunc not in (np.add, np.multiply):
+        x = x.astype(kwargs.pop("dtype"))
+    axes = (
+        ()
+        if axis == ()
+        else np.lib.array_utils.normalize_axis_tuple(
+            range(x.ndim) if axis is None else axis, x.ndim
+        )
+    )
     if ufunc in _REDUCTIONS and not (ufunc is np.logaddexp and kwargs):
         return _REDUCTIONS[ufunc](x, axis=axis, keepdims=keepdims, **kwargs)
-    initial, dtype = kwargs.pop("initial", None), kwargs.pop("dtype", None)
-    mask = kwargs.pop("where", True)
-    if dtype is not None:
-        x = x.astype(dtype)
+    initial, mask = kwargs.pop("initial", None), kwargs.pop("where", True)
     if mask is not True:
-        if initial is None and ufunc.identity is None:
-            raise ValueError(f"{ufunc.__name__}.reduce with where= needs initial=")
-        x = np.where(mask, x, ufunc.identity if initial is None else initial)
-    axes = tuple(range(x.ndim)) if axis is None else axis
-    axes = tuple(operator.index(a) % x.ndim for a in (axes if isinstance(axes, tuple) else (axes,)))
+        mask = np.broadcast_to(np.asarray(value_of(mask), bool), x.shape)
+        if initial is None:
+            initial = ufunc.identity
+        if initial is None:
+            raise ValueError(
+                f"reduction operation '{ufunc.__name__}' does not have an identity, so to use a "
+                "where mask one has to specify 'initial'"
+            )
+    if not x.size:
+        # Nothing is combined: NumPy knows the identity, or says that there is none.
+        options = {"axis": axis, "keepdims": keepdims}
+        value = ufunc.reduce(
+            value_of(x), **options, **({} if initial is None else {"initial": initial})
+        )
+        return value + 0.0 * np.sum(x, **options)
     if len(axes) > 1 and ufunc not in _REORDERABLE:
         raise ValueError(
             f"{ufunc.__name__}.reduce: the order matters, so one axis at a time; axis={axis} has "
             f"{len(axes)}"
         )
     others = tuple(a for a in range(x.ndim) if a not in axes)
-    moved = np.transpose(x, axes + others)
-    shape = tuple(x.shape[a] for a in others)
-    rows = np.reshape(moved, (-1, *shape)) if x.size else np.zeros((0, *shape), x.dtype)
-    terms = [rows[i] for i in range(rows.shape[0])]
-    if initial is not None:
-        terms.insert(0, initial)
-    if not terms:
-        return asarray(
-            ufunc.reduce(rows, axis=0)
-        )  # NumPy knows the identity, or that there is none
-    result = functools.reduce(ufunc, terms)
+    shape = (-1, *(x.shape[a] for a in others))
+    rows = np.reshape(np.transpose(x, axes + others), shape)
+    held = None if mask is True else np.reshape(np.transpose(mask, axes + others), shape)
+    result: Any = initial
+    for i in range(rows.shape[0]):
+        combined = rows[i] if result is None else ufunc(result, rows[i])
+        result = combined if held is None else np.where(held[i], combined, result)
     return np.reshape(result, _kept_dims(x.shape, axes)) if keepdims else result
 
 
@@ -169,18 +186,20 @@ def _accumulate(ufunc: Any, x: Any, axis: int = 0, dtype: Any = None) -> Any:
 
 
 def _outer(ufunc: Any, x: Any, y: Any, **kwargs: Any) -> Any:
-    x, y = (np.asarray(v) if isinstance(v, (list, tuple)) else v for v in (x, y))
+    x, y = (v if hasattr(v, "dtype") else np.asarray(v) for v in (x, y))
     return ufunc(np.reshape(x, np.shape(x) + (1,) * np.ndim(y)), y, **kwargs)
 
 
 def _reduceat(ufunc: Any, x: Any, indices: Any, axis: int = 0, dtype: Any = None) -> Any:
-    indices = np.asarray(value_of(indices))
+    indices = np.asarray(value_of(indices), int)
     if np.any((indices < 0) | (indices >= x.shape[axis])):
         raise IndexError(
             f"{ufunc.__name__}.reduceat: an index is outside 0 .. {x.shape[axis] - 1}, the axis "
             f"{axis} of a tensor of shape {x.shape}"
         )
     rows = np.moveaxis(x if dtype is None else x.astype(dtype), axis, 0)
+    if not indices.size:
+        return np.moveaxis(rows[:0], 0, axis)
     parts = [
         _reduce(ufunc, rows[i : max(i + 1, j)])
         for i, j in zip(indices, [*indices[1:], x.shape[axis]], strict=True)
@@ -208,9 +227,16 @@ def _at(ufunc: Any, x: Any, index: Any, *others: Any) -> None:
         return
     index = tuple(map(value_of, index)) if isinstance(index, tuple) else value_of(index)
     positions = np.arange(x.size).reshape(x.shape)[index]
+    others = tuple(other if type(other) is Tensor else asarray(other) for other in others)
+    result = np.result_type(*ufunc.resolve_dtypes((x.dtype, *(o.dtype for o in others), None))[-1:])
+    if not np.can_cast(result, x.dtype, "same_kind"):
+        raise TypeError(
+            f"{ufunc.__name__}.at: cannot cast the result from {result} to {x.dtype}, the dtype of "
+            "the tensor that it is stored in"
+        )
     if ufunc in (np.add, np.subtract):
-        change = np.broadcast_to(others[0], positions.shape)
-        x[...] = ufunc(x, scatter(asarray(change), index=index, shape=x.shape))
+        change = np.broadcast_to(others[0], positions.shape).astype(x.dtype)
+        x[...] = ufunc(x, scatter(change, index=index, shape=x.shape))
         return
     flat = positions.ravel()
     spread = [np.reshape(np.broadcast_to(other, positions.shape), (-1,)) for other in others]

@@ -81,17 +81,36 @@ def refuse_view(t: Any, what: str) -> None:
         )
 
 
+def _holders(t: Any) -> int:
+    return sys.getrefcount(t._value)
+
+
 def is_owned(t: Any) -> bool:
     """Whether nobody else can see the memory of the tensor's value, so that it can be written."""
     value = t._value
     return (
         type(value) is np.ndarray
-        # The tensor's reference, the one of `value`, and that of the call that counts them.
-        and sys.getrefcount(value) <= 3
+        and _holders(t) <= _ALONE
         and value.base is None
         and value.flags.writeable
         and value.flags.owndata
     )
+
+
+class _Probe:
+    """Something whose value nobody else holds, as is_owned sees it."""
+
+    def __init__(self) -> None:
+        self._value = np.empty(1)
+
+
+def _holders_of_one() -> int:
+    value = (t := _Probe())._value  # as is_owned does; how such references count, Python decides
+    assert value is not None
+    return _holders(t)
+
+
+_ALONE = _holders_of_one()
 
 
 def frozen(index: Any) -> Any:
@@ -101,7 +120,8 @@ def frozen(index: Any) -> Any:
     if hasattr(index, "_node"):
         index = index._value
     if isinstance(index, list):
-        return np.array(index, dtype=None if index else int)
+        array = np.array(index)
+        return array if array.size else array.astype(int)  # no index at all is no float
     return index.copy() if isinstance(index, np.ndarray) else index
 
 

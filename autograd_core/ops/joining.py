@@ -235,7 +235,8 @@ def read(x: Any, index: Any, axis: int) -> Any:
 
 def _pieces(x: Any, index: Any, axis: int) -> list[Any]:
     # At most two changes of the step part one run from the next: many are told without a loop.
-    many = np.count_nonzero(np.diff(index, 2)) > 40
+    steps = np.diff(index)
+    many = np.count_nonzero(steps[1:] != steps[:-1]) > 40
     found = [] if many else runs(index)
     if many or len(found) > 16:
         return [x[(slice(None),) * axis + (index,)]]

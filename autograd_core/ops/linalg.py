@@ -373,6 +373,8 @@ def _cholesky(g: Any, out: Any, _a: Any, upper: bool = False) -> Any:
     With A = L Lᴴ and Φ the lower triangle with half the diagonal: the Hermitian part of
     L⁻ᴴ Φ(Lᴴ G) L⁻¹, though NumPy reads one triangle only.
     """
+    # Dask's function returns the upper triangle where NumPy's returns the lower.
+    upper = upper or hasattr(getattr(out, "_value", out), "__dask_graph__")
     lower, g = (_h(out), t(g)) if upper else (out, conj(g))
     phi = _halved(np.matmul(_h(lower), g), lower=True)
     inverse = np.linalg.inv(lower)  # NumPy has no triangular solver, and this takes fewer steps

@@ -205,11 +205,16 @@ def vdot(a: Any, b: Any) -> Any:
     return np.matmul(conj(np.reshape(array(a), (-1,))), np.reshape(array(b), (-1,)))
 
 
-@derived(np.outer, symbol="⊗")
-def outer(a: Any, b: Any) -> Any:
-    """The product of each element of ``a`` with each of ``b``: of a column with a row."""
-    a, b = array(a), array(b)
-    return np.matmul(np.reshape(a, (a.size, 1)), np.reshape(b, (1, b.size)))
+# A primitive: as a product of a column with a row its value is slow, as one that is broadcast its
+# gradient.
+defop(
+    np.outer,
+    lambda g, _out, _a, b: np.reshape(np.matmul(g, np.reshape(b, (-1,))), _a.shape),
+    lambda g, _out, a, _b: np.reshape(np.matmul(np.reshape(a, (-1,)), g), _b.shape),
+    kind="multilinear",
+    symbol="⊗",
+    signature="a b",
+)
 
 
 @derived(np.kron, symbol="⊗")

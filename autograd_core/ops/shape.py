@@ -347,6 +347,8 @@ def trim_zeros(filt: Any, trim: str = "fb", axis: Any = None) -> Any:
 # Facts about a shape, and arrays made in the likeness of another: nothing to differentiate.
 for _fn in (np.shape, np.ndim, np.size, np.zeros_like, np.ones_like, np.empty_like):
     defop(_fn, None)
+for _text in (np.array_repr, np.array_str, np.array2string):
+    defop(_text, None)
 
 # They know arrays by their dtype alone.
 defop(np.result_type, signature="")

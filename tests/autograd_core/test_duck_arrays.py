@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import os
 import pickle
 import warnings
 from collections.abc import Callable
@@ -24,9 +25,9 @@ import dask.array as da
 from tests.autograd_core import dask_support as support
 from tests.autograd_core.dask_support import Computed, chunked, computed, lazily, outputs
 from tests.autograd_core.samples import DIFFERENTIABLE, TABLE, Case
-from tests.conftest import PROFILE
 
 Array = Any
+DEEP = os.environ.get("AUTOGRAD_PROFILE") == "deep"
 X = np.cos(np.arange(12.0)).reshape(4, 3)
 
 # --- the table -----------------------------------------------------------------------------------
@@ -37,7 +38,7 @@ def test_the_word_of_each_op_is_right(name: str) -> None:
     """In both directions: an op that stops to work, and one that starts to."""
     words = support.recorded()
     assert name in words, f"run python -m {support.__name__}"
-    word, why = support.status(name, enough=3 if PROFILE == "deep" else 1)
+    word, why = support.status(name, enough=3 if DEEP else 1)
     assert word == words[name][0], f"{why}; run python -m {support.__name__}"
 
 

@@ -366,7 +366,7 @@ def test_indices_of_any_kind() -> None:
     assert many.grad.sum() == 56.0
     with pytest.raises(IndexError, match="out of bounds"):
         np.take(x, [6])
-    with pytest.raises(ag.ShapeError, match="take of shape"):
+    with pytest.raises(np.exceptions.AxisError, match="axis 2"):
         np.take(x, 0, axis=2)
     with pytest.raises(ag.InPlaceError, match="out= of take"):
         np.take(x, [0], None, np.zeros(1))

@@ -428,3 +428,117 @@ class TestSecondReview:
             check(np.sin, x, elements=0)
         with pytest.raises(TypeError, match="maps names"):
             check(np.sin, x, wrt=[w])
+
+
+class TestThirdReview:
+    """Writes in place, methods of ufuncs, parameters: each was wrong once."""
+
+    def test_a_tensor_written_into_itself(self) -> None:
+        x = tracked([1.0, 2.0, 3.0])
+        y = x * 1.0
+        y[::-1] = y
+        ((y * np.array([1.0, 10.0, 100.0])).sum() + (y * 3.0).sum()).backward()
+        assert x.grad.tolist() == [103.0, 13.0, 4.0]
+
+    def test_a_function_that_changes_its_argument(self) -> None:
+        def f(x: Any) -> Any:
+            x *= 2.0
+            return (x * x).sum()
+
+        assert ag.grad(f)(tracked([1.0, 2.0])).tolist() == [8.0, 16.0]
+        twice = ag.grad(lambda x: ag.grad(f)(x).sum())
+        assert twice(np.array([1.0, 2.0])).tolist() == [8.0, 8.0]
+
+    def test_at_sums_in_the_dtype_of_the_target(self) -> None:
+        t = ag.Tensor([0.0, 0.0])
+        np.add.at(t, [0, 0], np.array([100, 100], np.int8))
+        np.add.at(t, [1, 1], True)
+        assert t.tolist() == [200.0, 2.0]
+        n = ag.Tensor([1, 2])
+        for ufunc, value in [(np.add, 1.5), (np.multiply, 1.5)]:
+            with pytest.raises(TypeError, match="cannot cast"):
+                ufunc.at(n, [0], value)
+        with pytest.raises(TypeError, match="cannot cast"):
+            np.add.at(t, [0], 1j)
+        assert (n.tolist(), t.tolist()) == ([1, 2], [200.0, 2.0])
+
+    @pytest.mark.parametrize(
+        "ufunc", [np.subtract, np.divide, np.hypot, np.logaddexp, np.fmax, np.power, np.add]
+    )
+    @pytest.mark.parametrize("axis", [0, 1, -1])
+    def test_reduce_skips_what_is_masked(self, ufunc: Any, axis: int) -> None:
+        x = np.array([[1.0, 2.0, 3.0], [0.5, 1.5, 2.5]])
+        mask = np.array([[True, False, True], [False, True, True]])
+        options = {"axis": axis, "where": mask, "initial": 1.5}
+        got = ufunc.reduce(tracked(x), **options)
+        np.testing.assert_allclose(got.data, ufunc.reduce(x, **options), rtol=1e-14)
+
+        def f(x: Any) -> Any:
+            return ufunc.reduce(ag.asarray(x) * 1.0, **options)
+
+        ag.testing.check_gradients(f, x)
+
+    def test_axes_of_reduce_are_checked(self) -> None:
+        t = tracked(np.ones((2, 3)))
+        for axis in (5, 2, -3):
+            with pytest.raises(np.exceptions.AxisError):
+                np.hypot.reduce(t, axis=axis)
+        assert np.subtract.reduce(t[:0], axis=1).shape == (0,)
+        assert np.hypot.reduce(t[:0]).requires_grad
+        assert np.add.reduceat(t, [], axis=1).shape == (2, 0)
+        assert np.maximum.reduce(t, dtype=np.float32).dtype == np.float32
+        assert np.multiply.outer(tracked(np.ones(2, np.float32)), 2).dtype == np.float64
+
+    def test_lists_given_as_parameters_may_change_later(self) -> None:
+        x, counts, index = tracked([1.0, 2.0, 3.0]), [1, 2, 3], [0, 2]
+        y, z = np.repeat(x, counts), np.take(x, index)
+        counts[:] = [3, 2, 1]
+        index[0] = 1
+        (y.sum() + 10.0 * z.sum()).backward()
+        assert x.grad.tolist() == [11.0, 2.0, 13.0]
+
+    @pytest.mark.parametrize(
+        "f", [np.rot90, np.fliplr, np.flipud, np.atleast_3d, lambda t: np.hsplit(t, 2)[0]]
+    )
+    @pytest.mark.parametrize("requires_grad", [False, True])
+    def test_writes_into_views_are_refused(self, f: Any, requires_grad: bool) -> None:
+        y = ag.Tensor(np.ones((2, 2)), requires_grad=requires_grad) * 1.0
+        r = f(y)
+        with pytest.raises(ag.InPlaceError, match="read out of another"):
+            r[...] = -7.0
+        assert (y.data == 1.0).all()
+
+    def test_weights_of_histogram_are_not_cut(self) -> None:
+        with pytest.raises(TypeError, match="histogram.*'weights'"):
+            np.histogram(np.arange(3.0), weights=tracked([1.0, 2.0, 3.0]))
+
+    def test_a_complex_tangent_of_a_real_value(self) -> None:
+        with pytest.raises(TypeError, match="complex"):
+            ag.jvp(np.sin, (1.0,), (1j,))
+
+    def test_a_write_that_cannot_be_cast_writes_nothing(self) -> None:
+        y = tracked(np.ones(2, np.float32)) * 1.0
+        v = tracked(np.array([1e300]))
+        with np.errstate(over="raise"), pytest.raises(FloatingPointError):
+            y[0:1] = v
+        assert y.tolist() == [1.0, 1.0]
+
+    def test_where_keeps_the_dtype_and_looks_at_nothing_else(self) -> None:
+        mask = np.array([True, False])
+        assert np.add(ag.Tensor([1, 2]), 1, where=mask).dtype == int
+        assert np.equal(ag.Tensor([1, 2]), 1, where=mask).dtype == bool
+        np.exp(tracked([1.0, 1000.0]), where=mask)  # a warning would be an error
+
+    def test_out_of_a_reduction_must_fit(self) -> None:
+        with pytest.raises(ag.InPlaceError, match="shape"):
+            np.sum(tracked([1.0, 2.0]), out=ag.Tensor(np.zeros(3)))
+
+    def test_several_results_have_several_places(self) -> None:
+        t, a, b = tracked([1.5, 2.25]), ag.Tensor(np.zeros(2)), ag.Tensor(np.zeros(2))
+        np.modf(t, out=(a, b))
+        assert (a.tolist(), b.tolist()) == ([0.5, 0.25], [1.0, 2.0])
+        a.sum().backward()
+        assert t.grad.tolist() == [1.0, 1.0]
+
+    def test_text_of_a_tracked_tensor(self) -> None:
+        assert "1.5" in np.array_repr(tracked([1.5])) + np.array2string(tracked([1.5]))
