@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import machine, race, table
-from benchmarks.rows import ROWS
+from benchmarks import machine, ops_table, race, table
+from benchmarks.rows import NAMES, ROWS, SWEEP
 from benchmarks.timing import QUICK, Pace
 
 LEGEND = "Medians of interleaved turns; ratio: ours over theirs, below 1 where ours is faster."
@@ -16,13 +16,13 @@ LEGEND = "Medians of interleaved turns; ratio: ours over theirs, below 1 where o
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=LEGEND)
-    parser.add_argument("rows", nargs="*", metavar="row", help=f"some of {' '.join(ROWS)}")
+    parser.add_argument("rows", nargs="*", metavar="row", help=f"some of {' '.join(NAMES)}")
     parser.add_argument("--quick", action="store_true", help="few steps: does it run at all?")
     parser.add_argument("--threads", type=int, default=min(2, machine.cores()))
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers there too")
     options = parser.parse_args(arguments)
-    if unknown := [row for row in options.rows if row.upper() not in ROWS]:
-        parser.error(f"no such row: {' '.join(unknown)}; there are {' '.join(ROWS)}")
+    if unknown := [row for row in options.rows if row.upper() not in NAMES]:
+        parser.error(f"no such row: {' '.join(unknown)}; there are {' '.join(NAMES)}")
     if options.threads < 1:
         parser.error(f"--threads {options.threads}: at least one thread is needed")
     return options
@@ -37,17 +37,23 @@ def show(message: str) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the rows asked for; 1 where a contestant failed or computed something else."""
     options = parse(arguments)
-    chosen = [row.upper() for row in options.rows] or list(ROWS)
+    chosen = [row.upper() for row in options.rows] or list(NAMES)
     pace = QUICK if options.quick else Pace()
     facts = machine.facts(options.threads)
     facts["date"] = datetime.now(UTC).date().isoformat()
     facts["quick"] = options.quick
     print(f"{table.machine_line(facts, facts['date'])}\n{LEGEND}\n")
-    outcomes = []
+    outcomes: list[race.Outcome | ops_table.Sweep] = []
     for name in chosen:
-        outcome = race.run(ROWS[name], options.threads, pace, options.quick, show)
+        outcome: race.Outcome | ops_table.Sweep
+        if name == SWEEP:
+            outcome = ops_table.run(ops_table.QUICK if options.quick else ops_table.FULL, show)
+            text = outcome.text()
+        else:
+            outcome = race.run(ROWS[name], options.threads, pace, options.quick, show)
+            text = table.text(outcome)
         show("")
-        print(table.text(outcome), end="\n\n", flush=True)
+        print(text, end="\n\n", flush=True)
         outcomes.append(outcome)
     failures = [result for outcome in outcomes for result in outcome.results if result.detail]
     for failure in failures:
