@@ -76,11 +76,14 @@ def apply(op: Op, args: Any, kwargs: dict[str, Any]) -> Any:
             # What a user writes into an index or a mask later must not change the gradient.
             params = {key: _frozen(x) for key, x in params.items()}
     value = record.run(op, values, params)
-    node = (
-        record.record(op, value, tuple(values), tuple(parents), tracked, params)
-        if tracked
-        else None
-    )
+    node = None
+    if tracked:
+        if not op.variadic and op.mask != (1 << op.arity) - 1 and op not in INDEXED:
+            values = [
+                x.copy() if type(x) is np.ndarray and not op.mask >> i & 1 and x is args[i] else x
+                for i, x in enumerate(values)
+            ]
+        node = record.record(op, value, tuple(values), tuple(parents), tracked, params)
     return _handles(op, value, node, values[0] if values else None, params)
 
 
@@ -180,8 +183,10 @@ def _handles(op: Op, value: Any, node: Node | None, x: Any, params: dict[str, An
             mark_view(tensor, op, x, params)
         return tensor
     if isinstance(value, (tuple, list)):
-        nodes = [node and record.project(node, k) for k in range(len(value))]
-        outputs = [wrap(v, n) for v, n in zip(value, nodes, strict=True)]
+        if node is None:
+            outputs = _wrapped(list(value))  # some are plain facts, of np.shape for example
+        else:
+            outputs = [wrap(v, record.project(node, k)) for k, v in enumerate(value)]
         if op in VIEWS:
             for output in outputs:
                 mark_view(output, op, x, params)

@@ -256,7 +256,7 @@ class Op:
     def check_params(self, params: dict[str, Any]) -> None:
         """Refuse a parameter that the rules do not know; they would be silently wrong."""
         for name in params:
-            if name not in self.params:
+            if name not in self.params and "**" not in self.params:
                 known = ", ".join(sorted(self.params)) or "none"
                 raise NotDifferentiableError(
                     f"{self.name} is not differentiable with the parameter {name!r} (known: "
@@ -497,7 +497,9 @@ def derived(
         op.composition = composition
         op.names = tuple(inspect.signature(composition).parameters)
         op.keeps, op.table, op.mask, op.guarded = [], [], 0, False
-        op.params = frozenset(op.names)
+        parameters = inspect.signature(composition).parameters.values()
+        open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters)
+        op.params = frozenset((*op.names, "**") if open_ended else op.names)
         return _enter(op)
 
     return declare

@@ -83,6 +83,12 @@ def call_method(ufunc: Any, method: str, inputs: Any, kwargs: dict[str, Any]) ->
     kwargs = {key: value for key, value in kwargs.items() if value is not None or key == "axis"}
     out = kwargs.pop("out", (None,))[0]
     op = OPS.get(ufunc)
+    if any(type(x) is Tensor and x.requires_grad for x in kwargs.values()):
+        raise NotDifferentiableError(
+            f"np.{ufunc.__name__}.{method} is not differentiable with respect to its options: pass "
+            "t.detach() if no gradient is meant"
+        )
+    kwargs = {key: value_of(x) for key, x in kwargs.items()}
     if not any(type(x) is Tensor and x.requires_grad for x in inputs) or (op and op.mask == 0):
         plain = [value_of(x) for x in inputs]
         result: Any = asarray(getattr(ufunc, method)(*plain, **kwargs))

@@ -91,7 +91,8 @@ def _power_x(g: Any, _out: Any, x: Any, y: Any) -> Any:
         return g * (y * x ** (y - 1)) if y != 0 else np.zeros_like(x) * g
     # x**0 is constant at x = 0 too; elsewhere the formula knows it, and how that changes with y.
     flat = (y == 0) & (x == 0)
-    return np.where(flat, 0.0, g * (y * x ** np.where(flat, 1.0, y - 1)))
+    # Not `y - 1`, which unsigned exponents and the smallest of the others do not have.
+    return np.where(flat, 0.0, g * (y * x ** np.where(flat, 1.0, y - 1.0)))
 
 
 def _power_y(g: Any, out: Any, x: Any, _y: Any) -> Any:

@@ -540,5 +540,33 @@ class TestThirdReview:
         a.sum().backward()
         assert t.grad.tolist() == [1.0, 1.0]
 
+    def test_exponents_of_integer_dtypes(self) -> None:
+        t = tracked([2.0, 1.01])
+        (t ** np.array([0, 128], np.uint8)).sum().backward()
+        np.testing.assert_allclose(t.grad, [0.0, 128 * 1.01**127], rtol=1e-12)
+        assert ag.grad(lambda x: x ** np.int8(-128))(1.01) == pytest.approx(-128 * 1.01**-129)
+
+    def test_conditions_and_indices_may_change_later(self) -> None:
+        x, condition = tracked([1.0, 2.0, 3.0]), np.array([True, False, True])
+        indices = np.array([0, 0, 2])
+        y = np.where(condition, x, 0.0).sum() + 10.0 * np.take_along_axis(x, indices, 0).sum()
+        condition[:] = [False, True, False]
+        indices[:] = 1
+        y.backward()
+        assert x.grad.tolist() == [21.0, 0.0, 11.0]
+
+    def test_shapes_are_plain_numbers(self) -> None:
+        t = tracked(np.ones((2, 3)))
+        n, m = np.shape(t)
+        assert (n * 2, m + 1, np.size(t), np.ndim(t)) == (4, 4, 6, 2)
+        assert isinstance(n, int)
+
+    def test_tensors_as_masks_of_arrays(self) -> None:
+        mask = ag.Tensor([True, False, True])
+        assert np.sum(np.arange(3.0), where=mask).item() == 2.0
+        assert np.maximum.reduce(np.arange(3.0), where=mask, initial=-1.0).item() == 2.0
+        with pytest.raises(TypeError, match="options"):
+            np.add.reduce(tracked([1.0]), initial=tracked(1.0))
+
     def test_text_of_a_tracked_tensor(self) -> None:
         assert "1.5" in np.array_repr(tracked([1.5])) + np.array2string(tracked([1.5]))
