@@ -363,8 +363,10 @@ def _holds_nan(g: Any, lift: Lift | None) -> bool:
     if g.ndim == 0:
         return bool(g != g)
     if g.size > _FEW:
-        parts = (g.real, g.imag) if g.dtype.kind == "c" else (g,)
-        return any(np.isnan(np.min(part)) for part in parts)
+        if g.dtype.kind == "c":
+            g = np.ascontiguousarray(g).view(g.real.dtype)
+        least = np.minimum.reduce(g, axis=None)
+        return bool(least != least)
     # One product tells: squares have no way to make a NaN that was not there. Of many elements it
     # would be BLAS's threads that cost.
     flat = g.ravel(order="K")

@@ -138,6 +138,8 @@ def known(x: Any) -> bool:
     For rules that choose between two ways of computing; what holds for each element on its own is
     chosen by ``np.where``, which is lazy too.
     """
+    if type(x) is np.ndarray:  # the common case
+        return True
     value = getattr(x, "_value", x)
     return isinstance(value, (np.ndarray, np.generic, float, int, complex))
 

@@ -57,6 +57,10 @@ def _sign(g: Any, out: Any, x: Any) -> Any:
     """sign z = z / |z|, so d sign z = (dz - sign z Re(conj(sign z) dz)) / |z|; 0 at the origin."""
     if not is_complex(x):
         return ZERO
+    # A zero gradient stays zero where the sign is no number; elsewhere nothing is to be chosen,
+    # for the derivative of the rule at g = 0.
+    unused = (g == 0) & ~np.isfinite(out)
+    x, out = np.where(unused, 1.0, x), np.where(unused, 1.0, out)
     return ratio(g - np.real(g * out) * np.conj(out), np.absolute(x))
 
 

@@ -102,8 +102,11 @@ def _plan(name: str, a: Any, s: Any, axes: Any) -> list[tuple[Any, int]]:
                 "the axes too"
             )
         axes = range(-a.ndim, 0)
+    if len(axes) == 0 and name in ("rfftn", "irfftn"):
+        raise IndexError(f"{name}: at least one axis is needed, to transform the real array")
     if s is None:
-        s = (None,) * len(axes)
+        # An axis that is named twice keeps its length, though `rfft` halves it in between.
+        s = [a.shape[i] for i in axes] if name == "rfftn" else (None,) * len(axes)
     if len(s) != len(axes):
         raise ValueError(f"{name}: Shape and axes have different lengths.")
     # A length of -1 is that of the axis, which for irfftn is not its default.

@@ -187,10 +187,15 @@ def tensorinv(a: Any, ind: int = 2) -> Any:
 @derived(np.linalg.tensorsolve)
 def tensorsolve(a: Any, b: Any, axes: Any = None) -> Any:
     """The x with ``tensordot(a, x, x.ndim) == b``; ``axes`` of ``a`` are moved to the end first."""
-    a, b = array(a), array(b)
+    a, b = array(a, "tensorsolve"), array(b, "tensorsolve")
     if axes is not None:
-        given = [operator.index(k) % a.ndim for k in (axes if np.iterable(axes) else (axes,))]
-        a = np.transpose(a, [k for k in range(a.ndim) if k not in given] + given)
+        order = list(range(a.ndim))
+        for k in axes:
+            if k not in order:  # NumPy takes no negative ones
+                raise ValueError(f"tensorsolve: axis {k} of an operand of shape {a.shape}")
+            order.remove(k)
+            order.append(operator.index(k))
+        a = np.transpose(a, order)
     shape = a.shape[b.ndim :]
     n = math.prod(shape)
     if a.size != n * n:
@@ -202,9 +207,23 @@ def tensorsolve(a: Any, b: Any, axes: Any = None) -> Any:
     return np.reshape(np.linalg.solve(np.reshape(a, (n, n)), np.reshape(b, (n,))), shape)
 
 
+def _check_matrices(a: Any) -> None:
+    if a.ndim < 2:
+        raise np.linalg.LinAlgError(
+            f"{a.ndim}-dimensional array given. Array must be at least two-dimensional"
+        )
+
+
+def _check_square(a: Any) -> None:
+    _check_matrices(a)
+    if a.shape[-2] != a.shape[-1]:
+        raise np.linalg.LinAlgError("Last 2 dimensions of the array must be square")
+
+
 @derived(np.linalg.matrix_power, symbol="Aⁿ")
 def matrix_power(a: Any, n: int) -> Any:
     """The product of ``n`` copies of each matrix, by repeated squaring; of the inverse if n < 0."""
+    _check_square(a)
     n = operator.index(n)
     if n == 0:  # a constant, that stays on the graph
         eye = np.broadcast_to(np.eye(a.shape[-1], dtype=a.dtype), a.shape)
@@ -224,7 +243,7 @@ def matrix_power(a: Any, n: int) -> Any:
 @derived(np.linalg.multi_dot)
 def multi_dot(arrays: Any) -> Any:
     """The product of a chain of matrices, in the order that multiplies the fewest numbers."""
-    chain = [array(x) for x in arrays]
+    chain = [array(x, "multi_dot") for x in arrays]
     if len(chain) < 2:
         raise ValueError("Expecting at least two arrays.")
     first, last = chain[0].ndim == 1, chain[-1].ndim == 1
@@ -285,13 +304,44 @@ def _others(s: Any, pairs: bool) -> Any:
 
 def _cofactor(a: Any) -> Any:
     """The matrix of cofactors, det(A) A⁻ᵀ, also where A is singular."""
+    a, finite = _numbers(a)
     try:
-        return t(np.linalg.inv(a)) * np.linalg.det(a)[..., None, None]
+        b = t(np.linalg.inv(a))
     except np.linalg.LinAlgError:
+        b = None
+    if b is None or (known(b) and not np.all(np.isfinite(b))):
         u, s, vh = np.linalg.svd(a)
         phase = np.linalg.det(u) * np.linalg.det(vh)
         core = conj(u) * (_others(s, pairs=False) * phase[..., None])[..., None, :]
-        return np.matmul(core, conj(vh)).astype(a.dtype, copy=False)
+        result = np.matmul(core, conj(vh)).astype(a.dtype, copy=False)
+    else:
+        result = _scaled(b, a)
+    return result if finite is None else np.where(finite, result, math.nan)
+
+
+def _scaled(b: Any, a: Any) -> Any:
+    """``b`` times det(A), in two steps where the determinant alone leaves the range of floats."""
+    det = np.linalg.det(a)[..., None, None]
+    size = np.absolute(det)
+    inside = (size >= float(np.finfo(a.dtype).tiny)) & np.isfinite(size)
+    if not known(det) or np.all(inside):
+        return b * det
+    sign, log = np.linalg.slogdet(a)
+    half = np.exp(0.5 * log)[..., None, None]
+    with np.errstate(all="ignore"):  # of what is not selected
+        return np.where(inside, b * det, b * half * half * sign[..., None, None])
+
+
+def _numbers(a: Any) -> tuple[Any, Any]:
+    """The stack, with 1 for a matrix that is not finite, for which LAPACK would give up.
+
+    And which are finite, or None if all of them are.
+    """
+    v = _value(a)
+    finite = np.all(np.isfinite(v), axis=(-2, -1), keepdims=True) if known(v) else None
+    if finite is None or np.all(finite):
+        return a, None
+    return np.where(finite, a, np.eye(a.shape[-1], dtype=a.dtype)), finite
 
 
 def _cofactor_rule(g: Any, out: Any, a: Any) -> Any:
@@ -301,6 +351,15 @@ def _cofactor_rule(g: Any, out: Any, a: Any) -> Any:
     vectors, where all minors are products of the other singular values:
     D² det(S)[E, F] = Σ (E[i,i] F[j,j] - E[i,j] F[j,i]) Π s[k] over i ≠ j and k ∉ {i, j}.
     """
+    a, finite = _numbers(a)
+    if finite is not None:
+        shown = finite | np.all(g == 0, axis=(-2, -1), keepdims=True)
+        g, out = np.where(finite, g, 0.0), np.where(finite, out, 0.0)
+        return np.where(shown, _minors(g, out, a), math.nan)
+    return _minors(g, out, a)
+
+
+def _minors(g: Any, out: Any, a: Any) -> Any:
     if _well_conditioned(a):
         b = t(np.linalg.inv(a))
         along = np.sum(g * b, axis=(-2, -1))[..., None, None]
@@ -330,12 +389,17 @@ def _well_conditioned(a: Any) -> bool:
 
 cofactor = defop(_cofactor, _cofactor_rule, name="cofactor")
 
-# Not det(A) A⁻ᵀ: a singular matrix has a gradient too.
-defop(
-    np.linalg.det,
-    lambda g, _out, a: g[..., None, None] * cofactor(a),
-    symbol="det",
-)
+
+def _det(g: Any, _out: Any, a: Any) -> Any:
+    """Not det(A) A⁻ᵀ: a singular matrix has a gradient too."""
+    g, minors = g[..., None, None], cofactor(a)
+    v = _value(minors)
+    if not known(v) or np.all(np.isfinite(v)):
+        return g * minors
+    return g * np.where((g == 0) & ~np.isfinite(v), 0.0, minors)
+
+
+defop(np.linalg.det, _det, symbol="det")
 
 
 def _slogdet(g: Any, out: Any, a: Any) -> Any:
@@ -560,6 +624,7 @@ def svd(
         return _svd_by_eigh(a, compute_uv)
     if not compute_uv:
         return reduced_svd(a)[1]
+    _check_matrices(a)
     return reduced_svd(a, full_matrices=full_matrices and a.shape[-1] != a.shape[-2])
 
 
@@ -655,8 +720,19 @@ def _euclidean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 def _euclidean_rule(g: Any, out: Any, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """x / |x|, and 0 at the origin, where all orders are 0."""
-    factor = ratio(g, out)
-    return conj(x) * (factor if keepdims else keep_reduced(factor, x, axis))
+    if not keepdims:
+        g, out = keep_reduced(g, x, axis), keep_reduced(out, x, axis)
+    x, out = _used(g, out, x)
+    return conj(x) * ratio(g, out)
+
+
+def _used(g: Any, out: Any, x: Any) -> tuple[Any, Any]:
+    """``x`` and its norms, 0 where an infinite norm or NaN has no gradient: none it stays."""
+    v = _value(out)
+    if known(v) and np.all(np.isfinite(v)):
+        return x, out
+    unused = (g == 0) & ~np.isfinite(out)
+    return np.where(unused, 0.0, x), np.where(unused, 0.0, out)
 
 
 # A composition would square and take the root where NumPy calls BLAS.
@@ -678,6 +754,7 @@ def _p_norm_rule(
     """sign(x) (|x| / norm)^(p - 1), in which nothing overflows; 0 at x = 0, as for |x|."""
     if not keepdims:
         g, out = keep_reduced(g, x, axis), keep_reduced(out, x, axis)
+    x, out = _used(g, out, x)
     share = ratio(np.absolute(x), out)
     zero = share == 0
     power = np.where(zero, 0.0, np.where(zero, 1.0, share) ** (float(ord) - 1.0))
@@ -772,7 +849,7 @@ def cond(x: Any, p: Any = None) -> Any:
         inverse = np.linalg.inv(x)
         return _of_matrices(x, p, (-2, -1), False) * _of_matrices(inverse, p, (-2, -1), False)
     s = np.linalg.svdvals(x)
-    high, low = s[..., 0], s[..., -1]
+    high, low = np.max(s, axis=-1), np.min(s, axis=-1)  # which share among equal values
     with np.errstate(all="ignore"):
         result = low / high if p == -2 else high / low
     return np.where(high == 0, math.inf, result)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
 from ..errors import NotDifferentiableError
 from ..registry import defop, derived
+from .complex import is_complex
 from .joining import part, read
 from .shape import as_array, stored
 
@@ -42,7 +44,7 @@ _STATISTICS: dict[str, Any] = {
 
 def _widths(pad_width: Any, ndim: int) -> tuple[tuple[int, int], ...]:
     if isinstance(pad_width, dict):
-        given = {axis % ndim: width for axis, width in pad_width.items()}
+        given = {normalize_axis_index(k, ndim): width for k, width in pad_width.items()}
         pad_width = [np.broadcast_to(given.get(axis, 0), 2) for axis in range(ndim)]
     widths = np.asarray(getattr(pad_width, "_value", pad_width))
     if widths.dtype.kind not in "iu" and widths.size:
@@ -79,6 +81,9 @@ def pad(
     for name, value in given.items():
         if value is not None and name != _PAD_PARAMETERS[mode]:
             raise ValueError(f"pad: unsupported keyword argument for mode {mode!r}: {name}")
+    for value in (constant_values, end_values):
+        if value is not None and is_complex(as_array(value)) and not is_complex(x):
+            raise TypeError(f"pad: a complex value does not fit around an array of {x.dtype}")
     widths = _widths(pad_width, x.ndim)
     if mode in ("constant", "empty"):
         values = 0 if constant_values is None else constant_values

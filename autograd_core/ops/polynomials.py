@@ -165,7 +165,7 @@ def polyfit(
         raise TypeError("polyfit: expected 1D or 2D array for y")
     if len(x) != len(y):
         raise TypeError("polyfit: expected x and y to have same length")
-    rcond = len(x) * float(np.finfo(x.dtype).eps) if rcond is None else rcond
+    rcond = len(x) * np.finfo(x.dtype).eps if rcond is None else rcond
     left, right = np.vander(x, count), y
     if w is not None:
         w = as_array(w) + 0.0

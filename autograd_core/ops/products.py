@@ -26,9 +26,14 @@ def conj(x: Any) -> Any:
     return np.conj(x) if is_complex(x) else x
 
 
-def array(x: Any) -> Any:
-    """A list or a number as an array, anything else as it is."""
-    return np.asarray(x) if isinstance(x, (list, tuple, float, int, complex)) else x
+def array(x: Any, name: str) -> Any:
+    """An operand of the op ``name``: lists and numbers become arrays; what holds none raises."""
+    if hasattr(x, "ndim"):
+        return x
+    made = np.asarray(x)
+    if made.dtype.kind in "OSU" and not isinstance(x, (list, tuple)):
+        raise TypeError(f"{name}: an operand of type {type(x).__name__!r} is not an array")
+    return made
 
 
 def _in_full(fn: Callable[..., Any], x_core: int, y_core: int, out_core: int) -> Callable[..., Any]:
@@ -46,7 +51,7 @@ def _in_full(fn: Callable[..., Any], x_core: int, y_core: int, out_core: int) ->
         subok: bool = True,
     ) -> Any:
         # How memory is laid out (order, subok) makes no difference here.
-        x, y = array(x), array(y)
+        x, y = array(x, fn.__name__), array(y, fn.__name__)
         if dtype is not None:
             for operand in (x, y):
                 if not np.can_cast(operand.dtype, dtype, casting):  # type: ignore[arg-type]
@@ -62,7 +67,16 @@ def _in_full(fn: Callable[..., Any], x_core: int, y_core: int, out_core: int) ->
             if axes is not None:
                 raise TypeError(f"{fn.__name__}: give either axis= or axes=")
             axes = [axis] * (3 if keepdims else 2)
-        places = [(n,) if isinstance(n, int) else tuple(n) for n in axes or last[:2]]
+        elif axes is None:
+            axes = last
+        elif not isinstance(axes, list):
+            raise TypeError(f"{fn.__name__}: axes should be a list.")
+        elif len(axes) != 3 and (len(axes) != 2 or out_core > 0):
+            raise ValueError(
+                f"{fn.__name__}: axes should be a list with an entry for all 3 inputs and outputs; "
+                "entries for outputs can only be omitted if none of them has core axes."
+            )
+        places = [(n,) if isinstance(n, int) else tuple(n) for n in axes]
         places += last[len(places) :]
         if [len(p) for p in places] != [len(p) for p in last]:
             raise ValueError(f"{fn.__name__}: axes={axes} does not fit its core dimensions")
@@ -141,7 +155,7 @@ if hasattr(np, "matvec"):  # NumPy 2.2
 @derived(np.tensordot)
 def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     """Sum over pairs of axes: as a product of two matrices, which is what NumPy does too."""
-    a, b = array(a), array(b)
+    a, b = array(a, "tensordot"), array(b, "tensordot")
     try:
         over_a, over_b = axes
     except TypeError:
@@ -184,7 +198,7 @@ def _arranged(x: Any, order: list[int]) -> Any:
 @derived(np.dot, symbol="·")
 def dot(a: Any, b: Any) -> Any:
     """Sum over the last axis of ``a`` and the last but one of ``b``, or its only one."""
-    a, b = array(a), array(b)
+    a, b = array(a, "dot"), array(b, "dot")
     if a.ndim == 0 or b.ndim == 0:
         return np.multiply(a, b)
     return np.matmul(a, b) if b.ndim <= 2 else np.tensordot(a, b, (-1, -2))
@@ -193,7 +207,7 @@ def dot(a: Any, b: Any) -> Any:
 @derived(np.inner, symbol="·")
 def inner(a: Any, b: Any) -> Any:
     """Sum over the last axis of both operands."""
-    a, b = array(a), array(b)
+    a, b = array(a, "inner"), array(b, "inner")
     if a.ndim == 0 or b.ndim == 0:
         return np.multiply(a, b)
     return np.matmul(a, b) if b.ndim == 1 else np.tensordot(a, b, (-1, -1))
@@ -202,7 +216,8 @@ def inner(a: Any, b: Any) -> Any:
 @derived(np.vdot, symbol="·")
 def vdot(a: Any, b: Any) -> Any:
     """``sum(conj(a) * b)`` over all elements, in their order, whatever the shapes."""
-    return np.matmul(conj(np.reshape(array(a), (-1,))), np.reshape(array(b), (-1,)))
+    a, b = array(a, "vdot"), array(b, "vdot")
+    return np.matmul(conj(np.reshape(a, (-1,))), np.reshape(b, (-1,)))
 
 
 # A primitive: as a product of a column with a row its value is slow, as one that is broadcast its
@@ -220,7 +235,7 @@ defop(
 @derived(np.kron, symbol="⊗")
 def kron(a: Any, b: Any) -> Any:
     """``b`` scaled by each element of ``a``, in the blocks of one array."""
-    a, b = array(a), array(b)
+    a, b = array(a, "kron"), array(b, "kron")
     n = max(a.ndim, b.ndim)
     rows, columns = (1,) * (n - a.ndim) + a.shape, (1,) * (n - b.ndim) + b.shape
     left = np.reshape(a, tuple(k for m in rows for k in (m, 1)))
@@ -398,7 +413,7 @@ def einsum(
     finds, or is given. So the gradient takes the same path backwards, and costs twice the value.
     """
     subscripts, operands = _by_letters(subscripts, operands)
-    operands = tuple(map(array, operands))
+    operands = tuple(array(x, "einsum") for x in operands)
     subscripts = explicit(subscripts, [x.ndim for x in operands])
     if dtype is not None:
         for x in operands:
@@ -426,8 +441,13 @@ def _by_letters(subscripts: Any, operands: tuple[Any, ...]) -> tuple[str, tuple[
 
 
 def _letter(label: Any) -> str:
+    if label is Ellipsis:
+        return "..."
     letters = string.ascii_uppercase + string.ascii_lowercase  # in NumPy's order
-    return "..." if label is Ellipsis else letters[label]
+    label = operator.index(label)
+    if not 0 <= label < len(letters):
+        raise ValueError(f"einsum: subscript {label} is not within the valid range [0, 52)")
+    return letters[label]
 
 
 def _along_path(subscripts: str, operands: tuple[Any, ...], optimize: Any, order: str) -> Any:
@@ -473,7 +493,7 @@ def linalg_matmul(x1: Any, x2: Any) -> Any:
 @derived(np.linalg.outer, symbol="⊗")
 def linalg_outer(x1: Any, x2: Any) -> Any:
     """``np.outer`` of two vectors."""
-    x1, x2 = array(x1), array(x2)
+    x1, x2 = array(x1, "outer"), array(x2, "outer")
     if x1.ndim != 1 or x2.ndim != 1:
         raise ValueError(
             "outer: input arrays must be one-dimensional, but they are "
@@ -498,7 +518,7 @@ def linalg_vecdot(x1: Any, x2: Any, axis: int = -1) -> Any:
 @derived(np.linalg.cross, symbol="×")
 def linalg_cross(x1: Any, x2: Any, axis: int = -1) -> Any:
     """``np.cross`` of vectors in space."""
-    x1, x2 = array(x1), array(x2)
+    x1, x2 = array(x1, "cross"), array(x2, "cross")
     if x1.shape[axis] != 3 or x2.shape[axis] != 3:
         raise ValueError(
             "cross: both input arrays must be (arrays of) 3-dimensional vectors, but they are "

@@ -157,3 +157,22 @@ def test_the_namespace() -> None:
     assert type(fft.rfft(ag.Tensor(x))) is ag.Tensor
     np.testing.assert_array_equal(fft.fftfreq(5, 0.1), np.fft.fftfreq(5, 0.1))
     assert set(np.fft.__all__) - {"test"} <= set(fft.__all__)
+
+
+@pytest.mark.parametrize("name", ["fftn", "ifftn", "rfftn", "irfftn"])
+@pytest.mark.parametrize("axes", [(1, 1), (0, 1, 0), (-1, 0, 1)])
+def test_an_axis_may_be_named_twice(name: str, axes: Any) -> None:
+    x = random((3, 4), True)
+    f = getattr(np.fft, name)
+    expected = f(x, axes=axes)
+    y = f(ag.Tensor(x, requires_grad=True), axes=axes)
+    np.testing.assert_allclose(y.detach().numpy(), expected)
+    g, v = random(expected.shape, True, 1), random(x.shape, True, 2)
+    change = np.sum(np.real(f(v, axes=axes)) * g)  # it is linear
+    assert np.sum(pulled(lambda t: np.real(f(t, axes=axes)), x, g) * v) == pytest.approx(change)
+
+
+@pytest.mark.parametrize("name", ["rfftn", "irfftn"])
+def test_a_real_transform_needs_an_axis(name: str) -> None:
+    with pytest.raises(IndexError, match=name):
+        getattr(np.fft, name)(ag.Tensor(np.ones((3, 4)), requires_grad=True), axes=())

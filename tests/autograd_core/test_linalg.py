@@ -813,3 +813,164 @@ def test_torch_agrees(mine: Any, theirs: Any, dtype: Any) -> None:
     ag.sum(np.real(mine(x) * u)).backward()
     expected = np.zeros_like(a) if t.grad is None else t.grad.numpy()
     assert_allclose(x.grad, expected, rtol=1e-8, atol=1e-10)
+
+
+# --- what NumPy refuses, and the ends of the range of floats --------------------------------------
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, -1])
+@pytest.mark.parametrize("shape", [(), (3,), (2, 3)])
+def test_matrix_power_takes_square_matrices_only(shape: Any, n: int) -> None:
+    with pytest.raises(np.linalg.LinAlgError) as theirs:
+        np.linalg.matrix_power(np.ones(shape), n)
+    with pytest.raises(np.linalg.LinAlgError) as ours:
+        np.linalg.matrix_power(tracked(np.ones(shape)), n)
+    assert str(theirs.value) in str(ours.value)
+
+
+@pytest.mark.parametrize("name", ["svd", "svdvals", "pinv", "cond", "qr", "eigh", "eig", "det"])
+@pytest.mark.parametrize("shape", [(), (2,)])
+def test_a_decomposition_needs_a_matrix(name: str, shape: Any) -> None:
+    with pytest.raises(np.linalg.LinAlgError, match="at least two-dimensional"):
+        getattr(np.linalg, name)(tracked(np.ones(shape)))
+
+
+def test_axes_of_tensorsolve_are_counted_from_the_front() -> None:
+    a, b = RNG.normal(size=(2, 2, 2, 2)), RNG.normal(size=(2, 2))
+    for axes in [(9,), (-1,)]:
+        with pytest.raises(ValueError, match="axis"):
+            np.linalg.tensorsolve(tracked(a), b, axes=axes)
+    for axes in [(0,), (1, 0), (0, 0), (2, 1)]:
+        y = np.linalg.tensorsolve(tracked(a), b, axes=axes)
+        assert_allclose(y.detach().numpy(), np.linalg.tensorsolve(a, b, axes=axes))
+
+
+@pytest.mark.parametrize("labels", [[0, -1], [0, 52]])
+def test_labels_of_einsum_are_below_52(labels: list[int]) -> None:
+    with pytest.raises(ValueError, match=r"not within the valid range \[0, 52\)"):
+        np.einsum(tracked(np.ones((2, 2))), labels)
+
+
+def test_axes_of_a_product_are_named_for_the_result_too() -> None:
+    x, last = RNG.normal(size=(2, 2)), (-2, -1)
+    for axes in [[last, last], [last] * 4, []]:
+        with pytest.raises(ValueError, match="axes"):
+            np.matmul(tracked(x), x, axes=axes)
+    with pytest.raises(TypeError, match="axes should be a list"):
+        np.matmul(tracked(x), x, axes=(last, last, last))
+    y = np.matmul(tracked(x), x, axes=[last, last, (-1, -2)])
+    assert_allclose(y.detach().numpy(), (x @ x).T)
+    y = np.vecdot(tracked(x), x, axes=[0, 0])  # no axes to name in the result
+    assert_allclose(y.detach().numpy(), np.sum(x * x, axis=0))
+
+
+@pytest.mark.parametrize("other", [None, "a"])
+@pytest.mark.parametrize("name", ["dot", "inner", "kron", "vdot", "tensordot"])
+def test_an_operand_that_is_no_array(name: str, other: Any) -> None:
+    with pytest.raises(TypeError, match=name):
+        getattr(np, name)(tracked(np.ones((2, 2))), other)
+    with pytest.raises(TypeError, match="multi_dot"):
+        np.linalg.multi_dot([tracked(np.ones((2, 2))), other])
+    with pytest.raises(TypeError, match="tensorsolve"):
+        np.linalg.tensorsolve(tracked(np.ones((2, 2))), other)
+    assert_array_equal(np.dot(tracked(np.ones(2)), range(2)).detach().numpy(), 1.0)
+
+
+def test_det_whose_value_leaves_the_range_of_floats() -> None:
+    def cofactors(*values: float) -> np.ndarray:
+        return np.asarray(ag.grad(np.linalg.det)(np.diag(values)))
+
+    assert_allclose(np.diag(cofactors(1e-170, 1e-170, 1.0)), [1e-170, 1e-170, 0.0], rtol=1e-12)
+    got = np.diag(cofactors(-1e-160, 1e-160, 2.0))
+    assert_allclose(got, [2e-160, -2e-160, -1e-320], rtol=1e-3)  # the last with few digits
+    assert_allclose(got[:2], [2e-160, -2e-160], rtol=1e-12)
+    assert_allclose(np.diag(cofactors(1e-310, 1.0)), [1.0, 1e-310], rtol=1e-12)
+    with np.errstate(over="ignore"):
+        assert_allclose(np.diag(cofactors(1e200, 1e200, 1e-100)), [1e100, 1e100, INF], rtol=1e-12)
+
+
+def test_det_of_a_stack_with_nan() -> None:
+    a = RNG.normal(size=(4, 2, 2))
+    a[1], a[2, 0, 0], a[3] = [[np.nan, 0], [0, 0]], INF, 1.0
+    adjugate = np.array([[1.0, -1.0], [-1.0, 1.0]])
+    with np.errstate(invalid="ignore"):
+        x = tracked(a)
+        np.linalg.det(x).backward(np.array([2.0, 1.0, 0.0, 3.0]))
+    assert_allclose(x.grad[0], 2 * np.linalg.inv(a[0]).T * np.linalg.det(a[0]))
+    assert np.isnan(np.asarray(x.grad[1])).all()
+    assert_array_equal(x.grad[2], 0.0)
+    assert_allclose(x.grad[3], 3 * adjugate, atol=1e-14)
+    with np.errstate(invalid="ignore"):
+        h = ag.grad(lambda s: np.sum(ag.grad(lambda r: np.linalg.det(r)[0])(s)[0] ** 2))(a)
+    assert_allclose(h[0], 2 * a[0])
+    assert_array_equal(h[1:], 0.0)
+
+
+def test_cond_shares_among_equal_singular_values() -> None:
+    assert_allclose(ag.grad(np.linalg.cond)(np.eye(2)), np.zeros((2, 2)), atol=1e-15)
+    a = np.diag([2.0, 2.0, 1.0])
+    assert_allclose(ag.grad(np.linalg.cond)(a), np.diag([0.5, 0.5, -2.0]), atol=1e-15)
+
+
+@pytest.mark.parametrize("order", [None, 1.5, 3])
+@pytest.mark.parametrize("bad", [INF, np.nan])
+def test_an_unused_norm_that_is_no_number_has_gradient_0(order: Any, bad: float) -> None:
+    a = RNG.normal(size=(3, 4))
+    a[1, 2] = bad
+    u = np.array([1.0, 0.0, 2.0])
+
+    def f(x: Any) -> Any:
+        return np.sum(np.where(u > 0, np.linalg.norm(x, order, axis=1), 0.0) * u)
+
+    def g(x: Any) -> Any:
+        return np.sum(ag.grad(f)(x) ** 2)
+
+    rest = a[[0, 2]]
+    for at, without in [
+        (f, lambda x: np.sum(np.linalg.norm(x, order, axis=1) * u[[0, 2]])),
+        (g, None),
+    ]:
+        got = np.asarray(ag.grad(at)(a))
+        assert_array_equal(got[1], 0.0)
+        assert np.isfinite(got).all()
+        if without is not None:
+            assert_allclose(got[[0, 2]], ag.grad(without)(rest))
+
+
+@pytest.mark.parametrize("bad", [complex(np.nan, 0), complex(INF, INF)])
+def test_an_unused_sign_that_is_no_number_has_gradient_0(bad: complex) -> None:
+    def f(z: Any) -> Any:
+        return np.real(np.sign(z)[1])
+
+    def repeated(n: int) -> Any:
+        h = f
+        for _ in range(n):
+            h = (lambda k: lambda z: np.sum(np.real(ag.grad(k)(z) * (0.3 - 0.7j))))(h)
+        return ag.grad(h)
+
+    for n in range(3):
+        with np.errstate(invalid="ignore"):
+            got, alone = (np.asarray(repeated(n)(np.array([b, 1 + 2j]))) for b in (bad, 1j))
+        assert_allclose(got[1], alone[1])
+        assert got[0] == 0 != got[1]
+
+
+def test_sign_where_the_first_gradient_is_0_has_a_second() -> None:
+    z0 = np.array([3 + 4j])
+
+    def loss(z: Any) -> Any:
+        d = np.sign(z) - np.sign(z0)
+        return np.sum(np.real(d) ** 2 + np.imag(d) ** 2)
+
+    v = -0.8 + 0.6j  # across z0, where the sign turns by 1 / 5
+    h = ag.grad(lambda z: np.sum(np.real(ag.grad(loss)(z) * np.conj(v))))(z0)
+    assert_allclose(h, [2 * v / 25])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_cut_of_polyfit_has_the_dtype_of_x(dtype: str) -> None:
+    x = np.arange(4, dtype=dtype)
+    ours = np.polyfit(tracked(x), x, 1, full=True)[4]
+    theirs = np.polyfit(x, x, 1, full=True)[4]
+    assert ours == theirs
+    assert ours.dtype == theirs.dtype == dtype
