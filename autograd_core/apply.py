@@ -78,6 +78,9 @@ def apply(op: Op, args: Any, kwargs: dict[str, Any]) -> Any:
     value = record.run(op, values, params)
     node = None
     if tracked:
+        if getattr(value, "dtype", None) == object:
+            kinds = " and ".join(type(x).__name__ for x in args)
+            raise TypeError(f"{op.name} of {kinds}: an operand is neither a number nor an array")
         if not op.variadic and op.mask != (1 << op.arity) - 1 and op not in INDEXED:
             values = [
                 x.copy() if type(x) is np.ndarray and not op.mask >> i & 1 and x is args[i] else x

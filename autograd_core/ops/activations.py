@@ -8,7 +8,7 @@ import numpy as np
 
 from ..registry import defop, known
 from .complex import is_complex
-from .reduction import spread
+from .reduction import spread, unused_as_zero
 
 
 def refuse_complex(name: str, *xs: Any) -> None:
@@ -62,44 +62,51 @@ def _softplus(x: Any) -> Any:
 softplus = defop(_softplus, lambda g, _out, x: g * sigmoid(x), kind="elementwise", name="softplus")
 
 
-def _peak(x: Any, axis: Any) -> Any:
-    """The largest element along ``axis``, to be subtracted before exp; 0 where infinite."""
+def _shifted(x: Any, axis: Any) -> tuple[Any, Any]:
+    """``x`` minus its largest element along ``axis``, and that; 0 is left of it, even infinite.
+
+    So the largest elements have equal weights whatever they are, as in logaddexp.
+    """
+    if x.dtype.kind != "f":
+        x = x + 0.0  # integers would wrap around
     if x.size == 0:
-        return np.sum(x, axis=axis, keepdims=True)
+        peak = np.sum(x, axis=axis, keepdims=True)
+        return x - peak, peak
     peak = np.max(x, axis=axis, keepdims=True)
-    return np.where(np.isfinite(peak), peak, 0.0)
+    if known(peak) and np.all(np.isfinite(peak)):
+        return x - peak, peak
+    top = x == peak
+    return np.where(top, 0.0, x) - np.where(top, 0.0, peak), peak
 
 
-def _weights(x: Any, axis: Any) -> tuple[Any, Any]:
-    """exp(x - peak), and its sum; equal weights where every element is -inf."""
-    z = np.exp(x - _peak(x, axis))
-    total = np.sum(z, axis=axis, keepdims=True)
-    if not (known(total) and np.all(total)):
-        lost = total == 0
-        z = np.where(lost, 1.0, z)
-        total = np.sum(z, axis=axis, keepdims=True)
-    return z, total
+def _unused_as_zero(g: Any, factor: Any, axis: Any) -> Any:
+    """``factor`` with 0 for NaN in the slices whose gradient is 0 throughout, and stays 0."""
+    return unused_as_zero(np.any(g != 0, axis=axis, keepdims=True), factor)
 
 
 def _softmax(x: Any, axis: Any = -1) -> Any:
     """Softmax, ``exp(x) / sum(exp(x))`` along ``axis``: positive, sums to one.
 
-    ``axis`` is an axis, a tuple of axes or None for all. The shape is that of ``x``; all
-    elements -inf give equal weights.
+    ``axis`` is an axis, a tuple of axes or None for all. The shape is that of ``x``; elements
+    that are all -inf, or inf, have equal weights.
 
     >>> softmax(np.array([0.0, 0.0, 1e4]))
     array([0., 0., 1.])
     """
     refuse_complex("softmax", x)
-    z, total = _weights(x, axis)
-    return z / total
+    z = np.exp(_shifted(x, axis)[0])
+    return z / np.sum(z, axis=axis, keepdims=True)
 
 
-softmax = defop(
-    _softmax,
-    lambda g, out, _x, axis=-1: out * (g - np.sum(g * out, axis=axis, keepdims=True)),
-    name="softmax",
-)
+def _softmax_x(g: Any, out: Any, _x: Any, axis: Any = -1) -> Any:
+    mean = np.sum(g * out, axis=axis, keepdims=True)
+    if not (known(mean) and np.all(np.isfinite(mean))):
+        out = _unused_as_zero(g, out, axis)
+        mean = np.sum(g * out, axis=axis, keepdims=True)
+    return out * (g - mean)
+
+
+softmax = defop(_softmax, _softmax_x, name="softmax")
 
 
 def _log_softmax(x: Any, axis: Any = -1) -> Any:
@@ -111,19 +118,18 @@ def _log_softmax(x: Any, axis: Any = -1) -> Any:
     refuse_complex("log_softmax", x)
     if x.size == 0:
         return x + 0.0
-    shifted = x - _peak(x, axis)
-    total = np.sum(np.exp(shifted), axis=axis, keepdims=True)
-    if known(total) and np.all(total):
-        return shifted - np.log(total)
-    z, total = _weights(x, axis)  # all -inf: equal weights
-    return np.where(z == 1.0, 0.0, shifted) - np.log(total)
+    shifted, _ = _shifted(x, axis)
+    return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
 
 
-log_softmax = defop(
-    _log_softmax,
-    lambda g, out, _x, axis=-1: g - np.exp(out) * np.sum(g, axis=axis, keepdims=True),
-    name="log_softmax",
-)
+def _log_softmax_x(g: Any, out: Any, _x: Any, axis: Any = -1) -> Any:
+    weights = np.exp(out)
+    if not (known(weights) and np.all(np.isfinite(weights))):
+        weights = _unused_as_zero(g, weights, axis)
+    return g - weights * np.sum(g, axis=axis, keepdims=True)
+
+
+log_softmax = defop(_log_softmax, _log_softmax_x, name="log_softmax")
 
 
 def _logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
@@ -133,8 +139,8 @@ def _logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     10000.6931
     """
     refuse_complex("logsumexp", x)
-    peak = _peak(x, axis)
-    total = np.sum(np.exp(x - peak), axis=axis, keepdims=True)
+    shifted, peak = _shifted(x, axis)
+    total = np.sum(np.exp(shifted), axis=axis, keepdims=True)
     with np.errstate(divide="ignore"):
         out = peak + np.log(total)
     return out if keepdims else np.squeeze(out, axis=_axes(axis, out.ndim))
@@ -144,10 +150,9 @@ def _axes(axis: Any, ndim: int) -> Any:
     return tuple(range(ndim)) if axis is None else axis
 
 
-logsumexp = defop(
-    _logsumexp,
-    lambda g, _out, x, axis=None, keepdims=False: (
-        spread(g, x, axis, keepdims) * softmax(x, axis=axis)
-    ),
-    name="logsumexp",
-)
+def _logsumexp_x(g: Any, _out: Any, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    g = spread(g, x, axis, keepdims)
+    return g * unused_as_zero(g, softmax(x, axis=axis))
+
+
+logsumexp = defop(_logsumexp, _logsumexp_x, name="logsumexp")

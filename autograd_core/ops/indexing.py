@@ -122,9 +122,10 @@ def plain(x: Any) -> Any:
 
 def positions(indices: Any, n: int, mode: Any = "raise") -> Any:
     """``indices`` as NumPy's ``mode`` finds them along an axis of length ``n``."""
-    index = plain(indices)
-    # An empty list is an array of floats.
-    index = index.astype(np.intp, casting="safe" if index.size else "unsafe", copy=False)
+    if hasattr(indices, "dtype"):
+        index = plain(indices).astype(np.intp, casting="same_kind", copy=False)
+    else:  # of a list NumPy cuts fractions off
+        index = np.asarray(indices, np.intp)
     return index if mode == "raise" else np.ravel_multi_index((index,), (n,), mode=mode)
 
 

@@ -49,7 +49,7 @@ defop(
     _concatenate,
     kind="linear",
     variadic=True,
-    signature="arrays axis",
+    signature="arrays axis out",
     otherwise=lambda arrays, axis=0, *, dtype=None, casting="same_kind": np.concatenate(
         _as_stored(arrays, dtype, casting), axis=axis
     ),
@@ -66,7 +66,7 @@ defop(
     _stack,
     kind="linear",
     variadic=True,
-    signature="arrays axis",
+    signature="arrays axis out",
     otherwise=lambda arrays, axis=0, *, dtype=None, casting="same_kind": np.stack(
         _as_stored(arrays, dtype, casting), axis=axis
     ),

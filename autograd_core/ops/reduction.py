@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import math
+import warnings
 from typing import Any
 
 import numpy as np
 
 from ..registry import defop, derived, known
+from .complex import is_complex
+from .indexing import plain
 
 
 def reduced_axes(axis: Any, ndim: int) -> tuple[int, ...]:
@@ -45,6 +49,13 @@ def cast(x: Any, dtype: Any) -> Any:
     if not hasattr(x, "dtype"):
         x = np.asarray(x)
     return x if dtype is None or x.dtype == dtype else x.astype(dtype)
+
+
+def unused_as_zero(g: Any, factor: Any) -> Any:
+    """``factor``, but 0 where it is not finite and meets a gradient of 0, which stays 0."""
+    if known(factor) and np.all(np.isfinite(factor)):
+        return factor
+    return np.where((g == 0) & np.logical_not(np.isfinite(factor)), 0.0, factor)
 
 
 def _count(x: Any, axis: Any) -> int:
@@ -86,7 +97,16 @@ def _total(
 ) -> Any:
     a, where = _filled(cast(a, dtype), where)
     total = np.sum(a, axis=axis, keepdims=keepdims, **_picked(where))
-    return total if initial is None else total + initial
+    return total if initial is None else total + _initial(initial, total.dtype)
+
+
+def _initial(initial: Any, dtype: Any) -> Any:
+    """The number that a sum or product begins with, which does not change its dtype."""
+    if np.ndim(initial):
+        raise ValueError(f"initial must be a number, not an array of shape {np.shape(initial)}")
+    if is_complex(initial) and dtype.kind != "c":
+        raise TypeError(f"initial must be real where the result is {dtype}, not {initial!r}")
+    return cast(initial, dtype)
 
 
 def _picked(where: Any) -> dict[str, Any]:
@@ -166,15 +186,38 @@ def _prod(g: Any, out: Any, x: Any, axis: Any = None, keepdims: bool = False) ->
     if not keepdims:
         g, out = keep_reduced(g, x, axis), keep_reduced(out, x, axis)
     if _all_regular(out):
-        return g * out / x
+        # The first is one pass less over all elements, but g * out may leave the range.
+        share = g * out
+        return share / x if _all_regular(share) else g * (out / x)
     # The product of the others, exactly: of those before times of those behind.
     rows, back = joined(x, axis)
-    return g * back(_products_before(rows) * np.flip(_products_before(np.flip(rows, -1)), -1))
+    others = back(_products_before(rows) * np.flip(_products_before(np.flip(rows, -1)), -1))
+    return g * unused_as_zero(g, others)
 
 
 def _all_regular(out: Any) -> bool:
-    """Whether products can be divided by their factors; False where that is not known now."""
-    return known(out) and bool(np.all(np.isfinite(out) & (out != 0)))
+    """Whether products can be divided by their factors; False where that is not known now.
+
+    Not where they have lost digits, below the smallest normal number.
+    """
+    return known(out) and _normal(out.dtype, *_sizes(out))
+
+
+def _sizes(x: Any) -> tuple[Any, Any]:
+    """The smallest and the largest absolute value, both NaN if there is one."""
+    size = np.absolute(plain(x))
+    return (np.min(size), np.max(size)) if size.size else (1.0, 1.0)
+
+
+def _normal(dtype: Any, low: Any, high: Any) -> bool:
+    tiny, largest = _limits(dtype)
+    return bool(low >= tiny and high <= largest)
+
+
+@functools.cache
+def _limits(dtype: Any) -> tuple[float, float]:
+    """The smallest and the largest number that have all digits."""
+    return np.finfo(dtype).tiny, np.finfo(dtype).max
 
 
 def _products_before(x: Any) -> Any:
@@ -203,7 +246,7 @@ def _product(
     if where is not True:
         a = np.where(np.broadcast_to(where, a.shape), a, 1.0)
     product = np.prod(a, axis=axis, keepdims=keepdims)
-    return product if initial is None else product * initial
+    return product if initial is None else product * _initial(initial, product.dtype)
 
 
 defop(np.prod, _prod, symbol="Π", otherwise=_product)
@@ -281,18 +324,24 @@ def _cumprod(g: Any, out: Any, x: Any, axis: Any = None) -> Any:
     if axis is None:
         x, axis = np.reshape(x, (-1,)), 0
     if _all_regular(out):
-        return np.reshape(_sums_behind(g * out, axis) / x, shape)
+        parts = g * out
+        low, high = _sizes(parts)
+        if low == 0:  # where g is, unless digits are lost
+            low = _sizes(np.where(g == 0, 1.0, parts))[0]
+        if _normal(out.dtype, low, float(high) * x.shape[axis]):  # and so are the sums
+            return np.reshape(_sums_behind(parts, axis) / x, shape)
     # Exactly: the product of those before, times s[j] = g[j] + x[j+1] s[j+1].
     rows = np.moveaxis(x, axis, -1)
     s = _continued(np.moveaxis(g, axis, -1), rows[..., 1:])
-    return np.reshape(np.moveaxis(_products_before(rows) * s, -1, axis), shape)
+    before = unused_as_zero(s, _products_before(rows))
+    return np.reshape(np.moveaxis(before * s, -1, axis), shape)
 
 
 def _continued(b: Any, a: Any) -> Any:
     """Solve s[j] = b[j] + a[j] s[j+1] in the last axis, where ``a`` is shorter by one."""
     n, step = b.shape[-1], 1
     while step < n:  # each round doubles how far ahead the sums reach
-        ahead = b[..., : n - step] + a * b[..., step:]
+        ahead = b[..., : n - step] + unused_as_zero(b[..., step:], a) * b[..., step:]
         b = np.concatenate([ahead, b[..., n - step :]], axis=-1)
         a, step = a[..., : max(n - 2 * step, 0)] * a[..., step:], 2 * step
     return b
@@ -395,6 +444,9 @@ def _var(
     a = cast(a, dtype)
     if where is not True:
         where = np.broadcast_to(where, a.shape)
+    n = _count(a, axis) if where is True else np.sum(where, axis=axis, keepdims=keepdims)
+    if known(n) and np.any(ddof >= n):
+        warnings.warn("Degrees of freedom <= 0 for slice", RuntimeWarning, stacklevel=2)
     if mean is None:
         mean = _mean_of(_masked(a, where), axis, True, where)
     deviation = _masked(a - mean, where)
@@ -413,7 +465,7 @@ def _masked(a: Any, where: Any) -> Any:
 
 def _mean_of(a: Any, axis: Any, keepdims: bool, where: Any, ddof: Any = 0) -> Any:
     """Mean of the elements that ``where`` picks, where the others are 0."""
-    if where is True and isinstance(ddof, int) and ddof == 0:
+    if where is True and isinstance(ddof, int) and ddof == 0 and a.size:
         return np.mean(a, axis=axis, keepdims=keepdims)
     total = np.sum(a, axis=axis, keepdims=keepdims)
     if where is True:
@@ -438,9 +490,12 @@ def _std(
     correction: Any = None,
 ) -> Any:
     """Square root of the variance; its derivative at a constant is 0."""
-    squared = _var(
-        a, axis, dtype, out, ddof, keepdims, where=where, mean=mean, correction=correction
+    return _root(
+        _var(a, axis, dtype, out, ddof, keepdims, where=where, mean=mean, correction=correction)
     )
+
+
+def _root(squared: Any) -> Any:
     constant = squared == 0
     return np.where(constant, 0.0, np.sqrt(np.where(constant, 1.0, squared)))
 
@@ -448,8 +503,7 @@ def _std(
 derived(np.std)(_std)
 
 
-@derived(np.nanvar)
-def nanvar(
+def _nanvar(
     a: Any,
     axis: Any = None,
     dtype: Any = None,
@@ -463,7 +517,15 @@ def nanvar(
 ) -> Any:
     """Variance of the elements that are not NaN."""
     where = _present(a, where)
-    return _var(a, axis, dtype, out, ddof, keepdims, where=where, mean=mean, correction=correction)
+    n = np.sum(np.broadcast_to(where, a.shape), axis=axis, keepdims=keepdims)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        squared = _var(
+            a, axis, dtype, out, ddof, keepdims, where=where, mean=mean, correction=correction
+        )
+    return np.where(n > (ddof if correction is None else correction), squared, math.nan)
+
+
+derived(np.nanvar)(_nanvar)
 
 
 @derived(np.nanstd)
@@ -480,5 +542,6 @@ def nanstd(
     correction: Any = None,
 ) -> Any:
     """Standard deviation of the elements that are not NaN."""
-    where = _present(a, where)
-    return _std(a, axis, dtype, out, ddof, keepdims, where=where, mean=mean, correction=correction)
+    return _root(
+        _nanvar(a, axis, dtype, out, ddof, keepdims, where=where, mean=mean, correction=correction)
+    )

@@ -12,7 +12,7 @@ import numpy as np
 from ..registry import ZERO, defop, derived
 from .complex import is_complex, ratio
 from .indexing import plain, setitem
-from .shape import cast
+from .shape import cast, numbers
 
 
 def _shared(g: Any, mine: Any, other: Any) -> Any:
@@ -80,29 +80,42 @@ between = defop(
 )
 
 
+#: No argument: NumPy tells a bound that is None from one that is not given.
+ABSENT: Any = np._NoValue
+
+
 @derived(np.clip)
 def clip(
     a: Any,
-    a_min: Any = None,
-    a_max: Any = None,
+    a_min: Any = ABSENT,
+    a_max: Any = ABSENT,
     out: Any = None,
     *,
-    min: Any = None,
-    max: Any = None,
+    min: Any = ABSENT,
+    max: Any = ABSENT,
     dtype: Any = None,
 ) -> Any:
     """Limit to the closed interval, on which it is the identity; a bound of None is absent."""
-    if (a_min is not None or a_max is not None) and (min is not None or max is not None):
+    if a_min is ABSENT and a_max is ABSENT:
+        a_min, a_max = (None if bound is ABSENT else bound for bound in (min, max))
+    elif a_min is ABSENT or a_max is ABSENT:
+        name = "a_min" if a_min is ABSENT else "a_max"
+        raise TypeError(f"clip() missing 1 required positional argument: {name!r}")
+    elif min is not ABSENT or max is not ABSENT:
         raise ValueError(
             "Passing `min` or `max` keyword argument when `a_min` and `a_max` are provided is "
             "forbidden."
         )
-    low, high = (min, max) if a_min is None and a_max is None else (a_min, a_max)
+    low = -math.inf if a_min is None else a_min
+    high = math.inf if a_max is None else a_max
     if dtype is not None:
-        a, low, high = (
-            cast(x, np.dtype(dtype)) if hasattr(x, "dtype") else x for x in (a, low, high)
-        )
-    return between(a, -math.inf if low is None else low, math.inf if high is None else high)
+        dtype = np.dtype(dtype)
+        for x in (a, low, high):
+            found = numbers("clip", x).dtype
+            if not np.can_cast(found, dtype, "same_kind"):
+                raise TypeError(f"clip: cannot cast {found} to {dtype}")
+        a, low, high = (cast(x, dtype) if hasattr(x, "dtype") else x for x in (a, low, high))
+    return between(a, low, high)
 
 
 # --- by conditions ------------------------------------------------------------------------------
@@ -149,8 +162,10 @@ def choose(a: Any, choices: Any, out: Any = None, mode: Any = "raise") -> Any:
 
 
 @derived(np.piecewise)
-def piecewise(x: Any, condlist: Any, funclist: Any, *args: Any) -> Any:
+def piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> Any:
     """Each function applied to the elements for which its condition is the last to hold."""
+    if condlist is None:
+        raise TypeError("piecewise: condlist must be a condition or a list of them, not None")
     if not isinstance(condlist, (list, tuple)):
         conditions = plain(condlist).astype(bool)
     else:
@@ -169,9 +184,17 @@ def piecewise(x: Any, condlist: Any, funclist: Any, *args: Any) -> Any:
             part = x[condition]
             if not part.size:
                 continue
-            value = function(part, *args)
+            value = function(part, *args, **kw)
         y = setitem(y, value, index=condition)
     return y
+
+
+def _put(x: Any, value: Any) -> Any:
+    """What `nan_to_num` puts into ``x``, in its dtype."""
+    value = numbers("nan_to_num", value)
+    if not np.can_cast(value.dtype, x.dtype, "same_kind"):
+        raise TypeError(f"nan_to_num: cannot cast {value.dtype} to {x.dtype}")
+    return cast(value, x.dtype)
 
 
 @derived(np.nan_to_num, mutates=True)
@@ -184,9 +207,9 @@ def nan_to_num(
         y = re + 1j * im
     elif x.dtype.kind == "f":
         largest = np.finfo(x.dtype).max
-        y = np.where(x == math.inf, largest if posinf is None else posinf, x)
-        y = np.where(x == -math.inf, -largest if neginf is None else neginf, y)
-        y = np.where(x != x, nan, y)
+        y = np.where(x == math.inf, _put(x, largest if posinf is None else posinf), x)
+        y = np.where(x == -math.inf, _put(x, -largest if neginf is None else neginf), y)
+        y = np.where(x != x, _put(x, nan), y)
     else:
         y = cast(x, x.dtype)  # an integer is always finite
     if copy:

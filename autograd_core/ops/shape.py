@@ -20,6 +20,14 @@ def as_array(x: Any) -> Any:
     return x if hasattr(x, "__array_function__") else np.asarray(x)
 
 
+def numbers(name: str, x: Any) -> Any:
+    """``x`` as an array, of numbers: the op ``name`` computes with nothing else."""
+    array = as_array(x)
+    if array.dtype.kind not in "biufc":
+        raise TypeError(f"{name} takes numbers and arrays of them, not {x!r}")
+    return array
+
+
 def stored(x: Any, dtype: Any) -> Any:
     """``x`` as it is read back from an array of ``dtype``."""
     x = as_array(x)
@@ -44,14 +52,26 @@ def _is_fortran(x: Any) -> bool:
 # --- the same elements in the same order ------------------------------------------------------
 
 
+def _order(name: str, order: str | None, known: tuple[str, ...]) -> str:
+    """Which order of elements is meant; None is the default."""
+    if order is not None and not isinstance(order, str):
+        raise TypeError(f"{name}: order must be a str, not {type(order).__name__}")
+    found = "C" if order is None else order.upper()
+    if found not in known:
+        raise ValueError(f"{name}: order must be one of {known} (got {order!r})")
+    return found
+
+
 def _reshape_in_order(
-    a: Any, shape: Any = None, order: str = "C", newshape: Any = None, copy: bool | None = None
+    a: Any,
+    shape: Any = None,
+    order: str | None = "C",
+    newshape: Any = None,
+    copy: bool | None = None,
 ) -> Any:
     """Reshape by transposing first and last; which order "A" means is asked of the memory now."""
     shape = newshape if shape is None else shape
-    order = order.upper()
-    if order not in ("C", "F", "A"):
-        raise ValueError(f"reshape: order must be one of 'C', 'F', or 'A' (got {order!r})")
+    order = _order("reshape", order, ("C", "F", "A"))
     if order == "F" or (order == "A" and _is_fortran(a)):
         shape = tuple(shape) if np.ndim(shape) else (shape,)
         y = np.transpose(np.reshape(np.transpose(a), shape[::-1]))
@@ -73,11 +93,9 @@ defop(
 )
 
 
-def _ravel_in_order(a: Any, order: str = "C") -> Any:
+def _ravel_in_order(a: Any, order: str | None = "C") -> Any:
     """Ravel after a transpose; "A" and "K" read the axes as they lie in memory now."""
-    order = order.upper()
-    if order not in ("C", "F", "A", "K"):
-        raise ValueError(f"ravel: order must be one of 'C', 'F', 'A', or 'K' (got {order!r})")
+    order = _order("ravel", order, ("C", "F", "A", "K"))
     if order == "K" and hasattr(_memory(a), "strides"):
         steps = [abs(step) for step in _memory(a).strides]
         return np.ravel(np.transpose(a, sorted(range(a.ndim), key=lambda i: -steps[i])))

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..registry import Scatter, defop, derived
 from .indexing import along, getitem, plain
-from .shape import cast
+from .shape import cast, numbers
 
 
 def _order(x: Any, axis: int | None) -> Any:
@@ -147,7 +147,8 @@ for _facts in (np.unique_all, np.unique_counts, np.unique_inverse):
 @derived(np.union1d)
 def union1d(ar1: Any, ar2: Any) -> Any:
     """The distinct values of both arrays, in order."""
-    return np.unique(np.concatenate((ar1, ar2), axis=None))
+    pair = numbers("union1d", ar1), numbers("union1d", ar2)
+    return np.unique(np.concatenate(pair, axis=None))
 
 
 @derived(np.intersect1d)

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..registry import defop, derived, known
+from .indexing import plain
 from .reduction import cast, joined, reduced_axes
 
 # --- median, quantile, percentile -------------------------------------------------------------
@@ -76,7 +77,7 @@ class _Sorted(NamedTuple):
 
     def _sorted(self, weights: Any, axis: Any) -> Any:
         shape = tuple(self.back(self.rows).shape)
-        rows, _ = joined(np.broadcast_to(_fitting(weights, shape, axis), shape), axis)
+        rows, _ = joined(np.broadcast_to(_fitting(plain(weights), shape, axis), shape), axis)
         return np.take_along_axis(rows, self.order, axis=-1)
 
 
@@ -389,8 +390,8 @@ def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> An
         spacings = spacings * len(axes)
     if len(spacings) != len(axes):
         raise TypeError("invalid number of arguments")
-    if edge_order > 2:
-        raise ValueError("'edge_order' greater than 2 not supported")
+    if edge_order not in (1, 2):
+        raise ValueError(f"gradient: edge_order must be 1 or 2 (got {edge_order!r})")
     slopes = [_slope(f, h, i, edge_order) for i, h in zip(axes, spacings, strict=True)]
     return slopes[0] if len(slopes) == 1 else tuple(slopes)
 

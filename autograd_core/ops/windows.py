@@ -10,7 +10,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from ..registry import defop, derived, known
 from .padding import framed
-from .shape import as_array, stored
+from .shape import as_array, numbers, stored
 
 # --- windows ----------------------------------------------------------------------------------
 
@@ -86,12 +86,14 @@ def _full(g: Any, n: int, m: int) -> Any:
 
 
 def _convolve_a(g: Any, _out: Any, _a: Any, v: Any, mode: Any = "full") -> Any:
-    g = np.convolve(_full(g, _a.size, v.size), np.flip(np.reshape(v, -1)), "valid")
+    v = np.reshape(as_array(v), -1)
+    g = np.convolve(_full(g, _a.size, v.size), np.flip(v), "valid")
     return np.reshape(g, _a.shape)
 
 
 def _convolve_v(g: Any, _out: Any, a: Any, _v: Any, mode: Any = "full") -> Any:
-    g = np.convolve(_full(g, a.size, _v.size), np.flip(np.reshape(a, -1)), "valid")
+    a = np.reshape(as_array(a), -1)
+    g = np.convolve(_full(g, a.size, _v.size), np.flip(a), "valid")
     return np.reshape(g, _v.shape)
 
 
@@ -132,6 +134,7 @@ def interp(
         raise ValueError("interp: data points must be 1-D sequences")
     if xp.shape != fp.shape:
         raise ValueError("interp: fp and xp are not of the same length")
+    left, right = (None if v is None else numbers("interp", v) for v in (left, right))
     n = xp.shape[0]
     if n == 0:
         raise ValueError("interp: array of sample points is empty")

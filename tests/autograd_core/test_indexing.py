@@ -704,3 +704,61 @@ def test_dtypes_survive(dtype: Any) -> None:
         assert y.dtype == dtype
         y.backward(np.ones(y.shape))
         assert t.grad.dtype == dtype
+
+
+# --- arguments as NumPy takes them ----------------------------------------------------------------
+
+
+def test_take_casts_indices_as_numpy() -> None:
+    for indices in ([1.5], 1.5, [True], [], np.array([1, 1], np.uint64)):
+        t = tracked([1.0, 2.0])
+        y = np.take(t, indices)
+        np.testing.assert_array_equal(y.detach().numpy(), np.take(np.array([1.0, 2.0]), indices))
+        y.sum().backward()
+        np.testing.assert_array_equal(t.grad, [0.0, y.size])
+    with pytest.raises(TypeError, match="same_kind"):
+        np.take(tracked([1.0, 2.0]), np.array([1.5]))
+
+
+def test_clip_takes_both_bounds_or_keywords() -> None:
+    t = tracked([1.0, 2.0])
+    for call in (lambda: np.clip(t, -0.5), lambda: np.clip(t, a_max=1.0)):
+        with pytest.raises(TypeError, match="missing 1 required positional argument"):
+            call()
+    with pytest.raises(ValueError, match="forbidden"):
+        np.clip(t, None, 1.5, max=2.0)
+    for y in (np.clip(t, max=1.5), np.clip(t, None, 1.5), t.clip(max=1.5)):
+        np.testing.assert_array_equal(y.detach().numpy(), [1.0, 1.5])
+    np.testing.assert_array_equal(np.clip(t).detach().numpy(), [1.0, 2.0])
+    with pytest.raises(TypeError, match="cannot cast complex128 to float32"):
+        np.clip(tracked([1.0 + 2j]), -1, 1, dtype=np.float32)
+
+
+def test_piecewise_hands_keywords_to_its_functions() -> None:
+    t = tracked([1.0, 2.0])
+    y = np.piecewise(t, [np.array([False, True])], [lambda x, k=1: x * k], k=3)
+    y.sum().backward()
+    np.testing.assert_array_equal(y.detach().numpy(), [0.0, 6.0])
+    np.testing.assert_array_equal(t.grad, [0.0, 3.0])
+    with pytest.raises(TypeError, match="condlist"):
+        np.piecewise(t, None, [1])
+
+
+@pytest.mark.parametrize("what", ["a", None])
+def test_what_is_no_number_is_refused_by_name(what: Any) -> None:
+    t = tracked([1.0, 2.0])
+    with pytest.raises(TypeError, match="union1d"):
+        np.union1d(t, what)
+    with pytest.raises(TypeError, match="nan_to_num"):
+        np.nan_to_num(t, nan=what)
+    if what is not None:
+        with pytest.raises(TypeError, match="interp"):
+            np.interp(t, [1.0, 2.0], [1.0, 2.0], left=what)
+
+
+def test_nan_to_num_keeps_the_dtype() -> None:
+    t = tracked(np.array([NAN, INF], "f4"))
+    y = np.nan_to_num(t, nan=np.float64(2.0), posinf=np.float64(3.0))
+    assert y.dtype == np.float32
+    with pytest.raises(TypeError, match="cannot cast complex128 to float32"):
+        np.nan_to_num(t, nan=2j)

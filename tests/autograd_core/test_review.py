@@ -568,5 +568,9 @@ class TestThirdReview:
         with pytest.raises(TypeError, match="options"):
             np.add.reduce(tracked([1.0]), initial=tracked(1.0))
 
+    def test_operands_that_are_no_numbers(self) -> None:
+        with pytest.raises(TypeError, match="where of .*NoneType: an operand is neither"):
+            np.where(np.array([True]), tracked([1.0]), None)
+
     def test_text_of_a_tracked_tensor(self) -> None:
         assert "1.5" in np.array_repr(tracked([1.5])) + np.array2string(tracked([1.5]))

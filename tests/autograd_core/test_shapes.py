@@ -802,3 +802,45 @@ class TestPolynomials:
             np.polyfit(t, x_of(2), 1)
         with pytest.warns(np.exceptions.RankWarning):
             np.polyfit(tracked(np.ones(4)), x_of(4), 1)
+
+
+@pytest.mark.parametrize("axis", [5, -5, 2])
+def test_pad_refuses_an_axis_that_is_not_there(axis: int) -> None:
+    with pytest.raises(IndexError):
+        np.pad(tracked(np.ones((2, 2))), {axis: 1})
+
+
+def test_pad_refuses_complex_values_around_a_real_array() -> None:
+    x = np.ones((2, 2))
+    for value in (1j, np.array(1j), tracked(np.array(1j))):
+        with pytest.raises(TypeError, match="pad: a complex value"):
+            np.pad(tracked(x), 1, constant_values=value)
+    with pytest.raises(TypeError, match="pad: a complex value"):
+        np.pad(tracked(x), 1, mode="linear_ramp", end_values=1j)
+    assert np.pad(tracked(x + 0j), 1, constant_values=1j).detach().numpy()[0, 0] == 1j
+
+
+# --- arguments as NumPy takes them ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [0.7, 3, np.float64(2.0)])
+def test_convolve_with_a_number(number: Any) -> None:
+    for call in (lambda t: np.convolve(t, number), lambda t: np.convolve(number, t)):
+        t = tracked(np.array([1.0, 2.0]))
+        call(t).backward(np.array([1.0, -2.0]))
+        np.testing.assert_array_equal(t.grad, np.array([1.0, -2.0]) * number)
+
+
+def test_an_order_of_none_is_the_default() -> None:
+    x = rng.normal(size=(2, 3))
+    check_linear(lambda t: np.reshape(t, (3, 2), order=None), x)
+    check_linear(lambda t: np.ravel(t, order=None), x)
+    for call in (lambda t: np.reshape(t, 6, order=1), lambda t: np.ravel(t, order=1)):
+        with pytest.raises(TypeError, match="order must be a str, not int"):
+            call(tracked(x))
+
+
+@pytest.mark.parametrize("join", [np.concatenate, np.stack])
+def test_out_may_be_given_by_position_as_none(join: Callable[..., Any]) -> None:
+    x = rng.normal(size=(2, 3))
+    check_linear(lambda t: join([t, t], 0, None), x)
