@@ -78,7 +78,7 @@ def apply(op: Op, args: Any, kwargs: dict[str, Any]) -> Any:
     value = record.run(op, values, params)
     node = None
     if tracked:
-        if getattr(value, "dtype", None) == object:
+        if getattr(value, "dtype", None) == np.dtype(object):
             kinds = " and ".join(type(x).__name__ for x in args)
             raise TypeError(f"{op.name} of {kinds}: an operand is neither a number nor an array")
         if not op.variadic and op.mask != (1 << op.arity) - 1 and op not in INDEXED:
