@@ -14,6 +14,7 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+import nn  # noqa: F401 - it declares an op of its own
 from autograd_core.ops import special
 from autograd_core.registry import OPS, PROJECTION, ZERO, Domain, Op
 
