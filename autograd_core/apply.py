@@ -13,7 +13,7 @@ from .errors import InPlaceError, NotDifferentiableError
 from .graph import Node, next_number, refuse_unknown_shape
 from .registry import Op, connect
 from .tensor import Tensor, value_of, wrap
-from .ufuncs import call_method, in_full
+from .ufuncs import call_method, in_full, store_in_array
 from .values import refuse_subclass
 from .views import GETITEM, SETITEM, VIEWS, mark_view, refuse_view
 
@@ -165,13 +165,7 @@ def _stored(op: Op, result: Any, target: Any) -> Any:
     if target is None:
         return result
     if type(target) is not Tensor:
-        if result.requires_grad:
-            raise InPlaceError(
-                f"out= of {op.name}: an array cannot take the result of a tensor that requires a "
-                "gradient; pass a Tensor"
-            )
-        np.copyto(target, result._value, casting="same_kind")
-        return target
+        return store_in_array(target, result, f"out= of {op.name}")
     target._check_in_place(f"out= of {op.name}")
     refuse_view(target, f"out= of {op.name}")
     target._rebind(result)

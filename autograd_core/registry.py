@@ -497,10 +497,10 @@ def derived(
         op.mutates = mutates
         op.module = module or _module(op.fn)
         op.composition = composition
-        op.names = tuple(inspect.signature(composition).parameters)
+        parameters = inspect.signature(composition).parameters
+        op.names = tuple(parameters)
         op.keeps, op.table, op.mask, op.guarded = [], [], 0, False
-        parameters = inspect.signature(composition).parameters.values()
-        open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters)
+        open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
         op.params = frozenset((*op.names, "**") if open_ended else op.names)
         return _enter(op)
 

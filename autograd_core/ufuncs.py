@@ -14,10 +14,11 @@ import numpy as np
 from .errors import InPlaceError, NotDifferentiableError
 from .ops.activations import logsumexp
 from .ops.indexing import scatter
+from .ops.reduction import keep_reduced
 from .registry import OPS, Op, call
 from .tensor import Tensor, asarray, value_of
 
-__all__ = ["call_method", "in_full"]
+__all__ = ["call_method", "in_full", "store_in_array"]
 
 
 def in_full(
@@ -107,6 +108,11 @@ def _store(out: Any, result: Any, what: str) -> Any:
     if type(out) is Tensor:
         out[...] = result
         return out
+    return store_in_array(out, result, what)
+
+
+def store_in_array(out: Any, result: Tensor, what: str) -> Any:
+    """Store a result in a plain array, which a tracked one would be cut from the graph by."""
     if result.requires_grad:
         raise InPlaceError(
             f"{what}: an array cannot take the result of a tensor that requires a gradient, which "
@@ -168,20 +174,16 @@ def _reduce(ufunc: Any, x: Any, axis: Any = 0, keepdims: bool = False, **kwargs:
     for i in range(rows.shape[0]):
         combined = rows[i] if result is None else ufunc(result, rows[i])
         result = combined if held is None else np.where(held[i], combined, result)
-    return np.reshape(result, _kept_dims(x.shape, axes)) if keepdims else result
+    return keep_reduced(result, x, axes) if keepdims else result
 
 
 _REORDERABLE = {np.hypot, np.fmax, np.fmin, np.logaddexp, np.logaddexp2}
 
 
-def _kept_dims(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(1 if i in axes else n for i, n in enumerate(shape))
-
-
 def _accumulate(ufunc: Any, x: Any, axis: int = 0, dtype: Any = None) -> Any:
     if dtype is not None:
         x = x.astype(dtype)
-    running = {np.add: np.cumsum, np.multiply: getattr(np, "cumprod", None)}.get(ufunc)
+    running: Any = {np.add: np.cumsum, np.multiply: np.cumprod}.get(ufunc)
     if running is not None and x.ndim:
         return running(x, axis=axis)
     rows = np.moveaxis(x, axis, 0)
