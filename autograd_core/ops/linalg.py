@@ -497,6 +497,16 @@ def _qr(a: Any, mode: Any) -> Any:
     return np.linalg.qr(a) if mode == "reduced" else np.linalg.qr(a, mode)
 
 
+def _solve_triangular(r: Any, b: Any) -> Any:
+    """Solve R x = b; what rounding leaves on the diagonal of dependent columns is no pivot."""
+    if known(r) and r.size:
+        pivots = np.absolute(np.diagonal(r, axis1=-2, axis2=-1))
+        largest = np.max(pivots, axis=-1, keepdims=True)
+        if bool(np.any(pivots <= _eps(r) * r.shape[-1] * largest)):
+            raise np.linalg.LinAlgError("Singular matrix: its columns are linearly dependent")
+    return np.linalg.solve(r, b)
+
+
 def _qr_rule(g: Any, out: Any, _a: Any, mode: str) -> Any:
     """Seeger et al. (2017), "Auto-differentiating linear algebra"; wide matrices: Roberts (2020).
 
@@ -527,7 +537,7 @@ def _qr_rule(g: Any, out: Any, _a: Any, mode: str) -> Any:
     total = np.matmul(q, upper + _h(upper))
     if gq is not None:
         total = total + gq
-    result = _h(_explained("qr", _a, np.linalg.solve, r, _h(total)))
+    result = _h(_explained("qr", _a, _solve_triangular, r, _h(total)))
     if beyond is not None:
         result = np.concatenate([result, beyond], axis=-1)
     return conj(result)

@@ -185,6 +185,8 @@ KNOWN_HIPS = {
     "numpy.fft.irfft": "norm='forward' is off by a factor of n",
     "numpy.fft.rfft2": "norm=... is off by a factor of n",
     "numpy.fft.irfft2": "norm=... is off by a factor of n",
+    "numpy.kron": "wrong where the operands have different numbers of axes",
+    "numpy.linalg.solve": "wrong where a stack of matrices is broadcast",
 }
 
 
