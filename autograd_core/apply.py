@@ -11,7 +11,7 @@ import numpy as np
 from . import record
 from .errors import InPlaceError, NotDifferentiableError
 from .graph import Node, next_number, refuse_unknown_shape
-from .registry import Op, connect
+from .registry import Op, call_batched, connect, running
 from .tensor import Tensor, value_of, wrap
 from .ufuncs import call_method, in_full, store_in_array
 from .values import refuse_subclass
@@ -22,6 +22,8 @@ __all__ = ["apply"]
 
 def apply(op: Op, args: Any, kwargs: dict[str, Any]) -> Any:
     """Call ``op`` with tensors among its arguments; the result is a tensor, or several."""
+    if running and (result := call_batched(op, args, kwargs)) is not NotImplemented:
+        return result
     if kwargs or op.variadic or len(args) != op.arity:
         if "out" in op.names[op.arity : len(args)]:
             named = dict(zip(op.names[op.arity :], args[op.arity :], strict=False))
@@ -48,7 +50,7 @@ def apply(op: Op, args: Any, kwargs: dict[str, Any]) -> Any:
         x, node = args[0]._value, args[0]._node
         try:
             value = op.fn(x)
-        except ValueError as error:
+        except Exception as error:
             raise record.explain(op, (x,), error) from None
         if node is not None:
             node = record.record_one(op, value, x, node) if op.mask else None
@@ -239,7 +241,11 @@ def _apply_derived(
     if composition is op.composition:
         op.check_params(kwargs)
     first = next_number()
-    result = _wrapped(composition(*args, **kwargs))
+    try:
+        result = _wrapped(composition(*args, **kwargs))
+    except Exception as error:
+        error.add_note(f"inside {op.name}")
+        raise
     for output in result if isinstance(result, (tuple, list)) else (result,):
         if type(output) is Tensor and output._node is not None and output._node.number > first:
             output._node.derived = (op, first)

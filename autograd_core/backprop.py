@@ -13,17 +13,18 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Collection, Iterable
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from . import hooks
 from .errors import GradientError, OverwrittenError, ReleasedError
 from .graph import Node, conj, find_overwritten, refuse_unknown_shape, topological_order
 from .ops.indexing import scatter, setitem
-from .record import project
+from .record import Watcher, explain_rule, project, watcher
 from .registry import PROJECTION, REAL, ZERO, Erase, Op, Scatter, known
 
-__all__ = ["Lift", "backward", "differentiate", "node_gradients"]
+__all__ = ["Lift", "backward", "differentiate", "node_gradients", "unaliased"]
 
 
 class Lift(NamedTuple):
@@ -36,18 +37,19 @@ class Lift(NamedTuple):
 def backward(root: Node, seed: Any, retain_graph: bool = False) -> None:
     """Add the gradient of ``root``, weighted by ``seed``, to the ``grad`` of every leaf.
 
-    All leaves get theirs, or, if anything fails, none. What the graph kept is released unless
-    ``retain_graph``.
+    Inner nodes that keep theirs get it too: all do, or, if anything fails, none. What the graph
+    kept is released unless ``retain_graph``.
     """
     order = topological_order([root])
-    gradients = _gradients(order, {root: conj(seed)})
+    hooked = hooks.hooked(order)
+    gradients = _gradients(order, {root: conj(seed)}, hooked=hooked, watch=watcher.get())
     fresh = {}
     for node in order:
-        if node.op is None:
+        if node.op is None or (hooked and hooks.retained(node)):
             g = gradients.pop(node, None)
             if g is not None and node.dtype.kind == "c":
                 g = np.conjugate(g)
-            fresh[node] = np.zeros(node.shape, node.dtype) if g is None else _unaliased(g)
+            fresh[node] = np.zeros(node.shape, node.dtype) if g is None else unaliased(g)
             del g
     with _commit:
         # Sums first: an error in one of them leaves every gradient as it was.
@@ -73,13 +75,15 @@ def differentiate(
     roots: dict[Node, Any],
     wanted: Collection[Node],
     lift: Lift | None = None,
+    call_hooks: bool = True,
 ) -> dict[Node, Any]:
     """Return the gradient at each node of ``wanted`` that ``roots`` depend on.
 
     ``roots`` maps outputs to their seeds. With ``lift`` seeds and results are tensors and the
     rules are recorded. Nothing is released, no ``grad`` is touched.
     """
-    found = transpose({node: conj(seed) for node, seed in roots.items()}, wanted, lift)
+    seeds = {node: conj(seed) for node, seed in roots.items()}
+    found = transpose(seeds, wanted, lift, call_hooks)
     return {node: conj(g) for node, g in found.items()}
 
 
@@ -87,8 +91,13 @@ def transpose(
     roots: dict[Node, Any],
     wanted: Collection[Node],
     lift: Lift | None = None,
+    call_hooks: bool = True,
+    watch: Watcher | Literal["here"] | None = "here",
 ) -> dict[Node, Any]:
-    """Do what `differentiate` does, without conjugating: the transpose of the derivative."""
+    """Do what `differentiate` does, without conjugating: the transpose of the derivative.
+
+    ``watch`` is told of the walk: whoever watches here, another, or nobody.
+    """
     if not wanted:
         return {}
     oldest = min(node.number for node in wanted)
@@ -100,15 +109,18 @@ def transpose(
             reached.add(node)
             needed.append(node)
     seeds = {node: seed for node, seed in roots.items() if node in reached}
-    return _gradients(needed, seeds, set(wanted), lift)
+    hooked = hooks.hooked(needed) if call_hooks else None
+    if watch == "here":
+        watch = watcher.get() if call_hooks else None
+    return _gradients(needed, seeds, set(wanted), lift, hooked, watch)
 
 
 def node_gradients(root: Node, seed: Any) -> dict[Node, Any]:
     """Return the gradient at every node of the graph of ``root``, for drawings.
 
-    The gradient of a node with several outputs is a list of theirs.
+    The gradient of a node with several outputs is a list of theirs. Hooks are not called.
     """
-    return differentiate({root: seed}, topological_order([root]))
+    return differentiate({root: seed}, topological_order([root]), call_hooks=False)
 
 
 def _gradients(
@@ -116,6 +128,24 @@ def _gradients(
     seeds: dict[Node, Any],
     wanted: Collection[Node] | None = None,
     lift: Lift | None = None,
+    hooked: set[Node] | None = None,
+    watch: Watcher | None = None,
+) -> dict[Node, Any]:
+    if watch is None:
+        return _find(order, seeds, wanted, lift, hooked)
+    with watch.walking():
+        found = _find(order, seeds, wanted, lift, hooked, watch)
+        watch.end(found)
+        return found
+
+
+def _find(
+    order: list[Node],
+    seeds: dict[Node, Any],
+    wanted: Collection[Node] | None,
+    lift: Lift | None,
+    hooked: set[Node] | None,
+    watch: Watcher | None = None,
 ) -> dict[Node, Any]:
     stale = find_overwritten(order)
     if stale is not None:
@@ -125,20 +155,33 @@ def _gradients(
             "its gradient would be wrong. Call backward() before the update, or assign a new "
             "array, as in p.data = p.data - step."
         )
+    # A hook is called once: what would be repeated with the guard is done with it at once.
+    guarded = hooked is not None and any(n.op is not None and n.hooks.functions for n in hooked)
+    if watch is not None:
+        watch.verify(order)
     # Silent: what the forward pass did not warn of is no news in the backward pass.
     with np.errstate(all="ignore"):
         if not all(known(seed) for seed in seeds.values()):
             # Lazy arrays cannot be looked at: what is guarded is guarded everywhere.
             for node in order:
                 refuse_unknown_shape(node.shape, "backward" if node.op is None else node.op.name)
-            return _walk(order, seeds, wanted, lift, guarded=True)
-        found = _walk(order, seeds, wanted, lift)
+            guarded = True
+        found = _walk(order, seeds, wanted, lift, guarded, hooked, watch)
         # The guard acts on elementwise ops whose rules read a value; a look costs a pass.
-        if any(node.op is not None and node.op.guarded for node in order) and any(
-            _holds_nan(g, lift) for g in found.values()
+        if (
+            not guarded
+            and any(node.op is not None and node.op.guarded for node in order)
+            and any(_holds_nan(g, lift) for g in found.values())
         ):
             # A zero gradient that met a singular point? Look again, closely.
-            found = _walk(order, seeds, wanted, lift, guarded=True)
+            found = _walk(order, seeds, wanted, lift, True, hooked, watch)
+    if hooked is not None:
+        # Those of leaves change no other gradient, so they need no guard and come last.
+        for node in sorted(hooked, key=lambda node: -node.number):
+            if node.op is None and node in found:
+                found[node] = hooks.run(node, found[node], lift)
+                if watch is not None:
+                    watch.visit(node, found[node])
     return found
 
 
@@ -156,8 +199,12 @@ def _walk(
     wanted: Collection[Node] | None,
     lift: Lift | None,
     guarded: bool = False,
+    hooked: set[Node] | None = None,
+    watch: Watcher | None = None,
 ) -> dict[Node, Any]:
     """Visit ``order`` from its end; ``wanted`` None means all leaves, and the whole graph."""
+    if watch is not None:
+        watch.begin(seeds, order, guarded)
     gradients: dict[Node, Any] = dict(seeds)
     # Nodes whose gradient is a buffer made here, which nobody else can see: added to in place.
     owned: set[Node] = set()
@@ -168,6 +215,13 @@ def _walk(
         if g is None:
             continue
         op = node.op
+        if hooked is not None and op is not None and node in hooked:
+            g = hooks.run(node, g, lift)
+            owned.discard(node)  # a hook may have kept what it saw
+            if wanted is None and node.hooks.retains:
+                found[node] = g
+        if watch is not None:
+            watch.visit(node, g)
         if op is None if wanted is None else node in wanted:
             found[node] = g
         if op is None:
@@ -184,51 +238,60 @@ def _walk(
         if out is None:
             out = node
         closely = guarded and op.kind == "elementwise"
-        simple = not (params or closely or op.variadic)
+        simple = op.direct and not (params or closely)
         pair = len(operands) == 2
         if pair:
             x, y = operands
         erased = None
         # What pulls back to each parent: its rule itself, or its place for `op.pull`.
         pulls: Any = op.rules if simple else range(len(operands))
-        for parent, pull in zip(node.parents, pulls):  # noqa: B905 - strict costs here
-            if parent is None or (included is not None and parent not in included):
-                continue
-            if simple:
-                # `op.pull`, written out: the call would cost as much as a small rule.
-                contribution = pull(g, out, x, y) if pair else pull(g, out, *operands)
-            elif closely:
-                contribution = pull_guarded(op, pull, g, out, operands, params, parent, lift)
-            else:
-                contribution = op.pull(pull, g, out, operands, params, parent)
-            try:
-                fits = contribution.dtype is parent.dtype and contribution.shape == parent.shape
-            except AttributeError:  # no array at all: `op.fit` complains
-                fits = False
-            if not fits:
-                if contribution is ZERO:
+        if not (simple or closely) and op.joint is not None:
+            op = op.at_once()
+        try:
+            for parent, pull in zip(node.parents, pulls):  # noqa: B905 - strict costs here
+                if parent is None or (included is not None and parent not in included):
                     continue
-                if type(contribution) is Scatter:
-                    _scatter_into(gradients, owned, parent, contribution, lift)
-                    continue
-                if type(contribution) is Erase:
-                    erased = parent, contribution.index  # last: others read `g` as it is
-                    continue
-                place = op.rules.index(pull) if simple else pull
-                contribution = op.fit(place, contribution, parent, g)
-            present = gradients.get(parent)
-            if present is None:
-                gradients[parent] = contribution
-            elif parent in owned and type(contribution) is np.ndarray:
-                present += contribution
-            else:
-                total = gradients[parent] = present + contribution
-                if lift is None and type(total) is np.ndarray:
-                    owned.add(parent)
+                if simple:
+                    # `op.pull`, written out: the call would cost as much as a small rule.
+                    contribution = pull(g, out, x, y) if pair else pull(g, out, *operands)
+                elif closely:
+                    contribution = pull_guarded(op, pull, g, out, operands, params, parent, lift)
                 else:
-                    owned.discard(parent)
+                    contribution = op.pull(pull, g, out, operands, params, parent)
+                if watch is not None:
+                    watch.sent(node, contribution)
+                try:
+                    fits = contribution.dtype is parent.dtype and contribution.shape == parent.shape
+                except AttributeError:  # no array at all: `op.fit` complains
+                    fits = False
+                if not fits:
+                    if contribution is ZERO:
+                        continue
+                    if type(contribution) is Scatter:
+                        _scatter_into(gradients, owned, parent, contribution, lift)
+                        continue
+                    if type(contribution) is Erase:
+                        erased = parent, contribution.index  # last: others read `g` as it is
+                        continue
+                    place = op.rules.index(pull) if simple else pull
+                    contribution = op.fit(place, contribution, parent, g)
+                present = gradients.get(parent)
+                if present is None:
+                    gradients[parent] = contribution
+                elif parent in owned and type(contribution) is np.ndarray:
+                    present += contribution
+                else:
+                    total = gradients[parent] = present + contribution
+                    if lift is None and type(total) is np.ndarray:
+                        owned.add(parent)
+                    else:
+                        owned.discard(parent)
+        except Exception as error:
+            place = op.rules.index(pull) if simple else pull
+            explain_rule(error, "the gradient of", node, place)
+            raise
         if erased is not None:
-            mine = node in owned and node not in found
+            mine = node in owned and node not in found and watch is None
             _erase(gradients, owned, node, *erased, g, mine, lift)
     return found
 
@@ -270,7 +333,11 @@ def lifted(node: Node, lift: Lift) -> tuple[Any, tuple[Any, ...]]:
     """The output and operands as tensors on the graph, so that rules are recorded."""
     out = node.out
     if isinstance(out, (tuple, list)):
-        out = [lift.wrap(value, project(node, k)) for k, value in enumerate(out)]
+        # Integers among several outputs, positions say, have no gradient.
+        out = [
+            lift.wrap(y, project(node, k) if y.dtype.kind in "fc" else None)
+            for k, y in enumerate(out)
+        ]
     elif out is not None:
         out = lift.wrap(out, node)
     assert node.operands is not None
@@ -377,7 +444,7 @@ def _holds_nan(g: Any, lift: Lift | None) -> bool:
 _FEW = 10_000
 
 
-def _unaliased(g: Any) -> Any:
+def unaliased(g: Any) -> Any:
     """``g`` itself if nobody else can see its memory, else a copy."""
     if type(g) is not np.ndarray:
         return np.array(g) if isinstance(g, np.generic) else g.copy()

@@ -127,7 +127,7 @@ def full(
     Tensor([3, 3], dtype=int64)
     """
     shape = _shape(shape)
-    if type(fill_value) is Tensor:
+    if isinstance(fill_value, Tensor):
         check_device(device)
         return _finished(_repeated(fill_value, shape, dtype), requires_grad)
     dtype = _like_number(fill_value) if dtype is None else dtype
@@ -191,7 +191,7 @@ def linspace(
     >>> linspace(0.0, 1.0, 3)
     Tensor([0. , 0.5, 1. ], dtype=float64)
     """
-    if type(start) is Tensor or type(stop) is Tensor:
+    if isinstance(start, Tensor) or isinstance(stop, Tensor):
         check_device(device)
         return _finished(_between(start, stop, num, endpoint, dtype), requires_grad)
     if dtype is None and not (hasattr(start, "dtype") or hasattr(stop, "dtype")):
@@ -241,7 +241,7 @@ def full_like(
 ) -> Tensor:
     """A tensor of one value, of the shape and dtype of ``x``; see `full`."""
     x = _array(x)
-    if type(fill_value) is Tensor:
+    if isinstance(fill_value, Tensor):
         check_device(device, x)
         dtype = x.dtype if dtype is None else dtype
         return _finished(_repeated(fill_value, x.shape, dtype), requires_grad)
@@ -284,7 +284,7 @@ def check_device(device: Any, x: Any = None) -> None:
 
 def _made(value: Any, device: Any, requires_grad: bool, x: Any = None) -> Tensor:
     check_device(device, x)
-    return _finished(wrap(value, None), requires_grad)
+    return _finished(tensor.asarray(value), requires_grad)
 
 
 def _finished(t: Tensor, requires_grad: bool) -> Tensor:

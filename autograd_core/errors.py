@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 __all__ = [
     "GradientError",
     "InPlaceError",
+    "NonFiniteError",
     "NotDifferentiableError",
     "OverwrittenError",
     "ReleasedError",
+    "RuleError",
     "ShapeError",
 ]
 
@@ -28,8 +32,20 @@ class ReleasedError(GradientError):
     """The graph was already used by ``backward()``, which released what it kept."""
 
 
+class RuleError(GradientError):
+    """A user's rule that returned what is no gradient, or what finite differences contradict."""
+
+
 class OverwrittenError(GradientError):
     """An array that the graph kept was overwritten before the gradient was asked for."""
+
+
+class NonFiniteError(GradientError, ArithmeticError):
+    """A value or gradient that is inf or nan, found in inspection; ``report`` says where from."""
+
+    def __init__(self, report: Any) -> None:
+        super().__init__(report)
+        self.report = report
 
 
 class InPlaceError(GradientError):

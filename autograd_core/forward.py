@@ -6,6 +6,8 @@ There is no second table. How a tangent passes an op follows from the op's kind:
 * linear: the op, applied to the tangents;
 * multilinear: the op with one operand replaced by its tangent, summed over the operands;
 * any other: its rule is linear in ``g``, so recording it and going back transposes it.
+
+An op of a user's may bring a rule for tangents, which is used instead.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from . import backprop
 from .backprop import Lift
 from .graph import Node, leaf, topological_order
 from .ops.indexing import scatter, setitem
-from .record import run
+from .record import explain_rule, run, watched, watcher
 from .registry import PROJECTION, ZERO, Erase, Op, Scatter, known
 from .tensor import LIFT, Tensor, wrap
 
@@ -34,6 +36,18 @@ def push_forward(
     With ``lift`` tangents are tensors and what is done with them is recorded.
     """
     order = topological_order(roots, min((n.number for n in seeds), default=0))
+    watch = watcher.get()
+    if watch is None:
+        return _pushed(order, seeds, lift)
+    watch.verify(order)
+    # Rules that are recorded only to be transposed are no part of what is watched.
+    with watched(watch if lift else None):
+        tangents = _pushed(order, seeds, lift)
+    watch.pushed(order, tangents)
+    return tangents
+
+
+def _pushed(order: list[Node], seeds: dict[Node, Any], lift: Lift | None) -> dict[Node, Any]:
     used: dict[Node | None, set[int]] = {}
     for node in order:
         if node.op is PROJECTION:
@@ -44,7 +58,11 @@ def push_forward(
             if node in tangents or not any(p in tangents for p in node.parents):
                 continue
             moved = [None if p is None else tangents.get(p) for p in node.parents]
-            tangent = _push(node, moved, used.get(node), lift)
+            try:
+                tangent = _push(node, moved, used.get(node), lift)
+            except Exception as error:
+                explain_rule(error, "the tangent of", node, None)
+                raise
             if tangent is not None:
                 tangents[node] = tangent
     return tangents
@@ -69,6 +87,9 @@ def _push(node: Node, tangents: list[Any], used: set[int] | None, lift: Lift | N
     out, operands = backprop.lifted(node, lift) if lift else (node.out, node.operands)
     if operands is None:
         raise backprop.released(node)
+    if op.tangent is not None:
+        moved = op.tangent(tangents, node if out is None else out, operands, node.params)
+        return _cast(moved, node.dtype)
     if op.kind == "linear":
         moved = [_tangent(op, i, t, operands[i]) for i, t in enumerate(tangents)]
         return _cast(_apply(op, moved, node), node.dtype)
@@ -174,6 +195,7 @@ def _transposed(box: _Box, i: int, tangent: Any) -> Any:
         return None
     nodes = [None if p is None else p._node for p in probes]
     seed = tangent if lift is None or type(tangent) is Tensor else LIFT.wrap(tangent, None)
-    found = backprop.transpose({back._node: seed}, [n for n in nodes if n is not None], lift)
+    wanted = [n for n in nodes if n is not None]
+    found = backprop.transpose({back._node: seed}, wanted, lift, watch=None)
     pushed = [None if n is None else found.get(n) for n in nodes]
     return pushed if several else pushed[0]

@@ -66,16 +66,19 @@ class Node:
     ``number``
         the creation number: parents have smaller ones, so sorting by it is a topological order.
     ``grad``, ``name``
-        a leaf's accumulated gradient; a name to draw.
+        the accumulated gradient of a leaf, or of a node that keeps it; a name to draw.
     ``derived``
         None, or ``(op, first number)`` on the result of a composition such as ``var``: what this
         node reaches with at least that number was recorded inside it.
+    ``hooks``
+        None, or what is called with the gradient here; see `autograd_core.hooks`.
     """
 
     __slots__ = (
         "derived",
         "dtype",
         "grad",
+        "hooks",
         "name",
         "number",
         "op",
@@ -107,6 +110,7 @@ class Node:
         self.grad: Any = None
         self.name: str | None = None
         self.derived: tuple[Any, int] | None = None
+        self.hooks: Any = None
 
     @property
     def ndim(self) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 
 from . import record
 from .apply import apply
+from .errors import InPlaceError
 from .registry import OPS, Op
 from .tensor import Tensor, asarray, new_tensor, wrap
 from .values import refuse_subclass
@@ -44,7 +45,7 @@ def _operator(op: Op) -> None:
         x, x_node = self._value, self._node
         try:
             value = compute(x, y)
-        except ValueError as error:
+        except Exception as error:
             raise record.explain(op, (x, y), error) from None
         result = new_tensor(Tensor)
         result._value = value
@@ -68,11 +69,16 @@ def _operator(op: Op) -> None:
         try:
             # Python's complex numbers multiply NumPy's scalars by themselves, to a Python number.
             value = compute(x, y) if type(x) is not complex else op.fn(x, y)
-        except ValueError as error:
+        except Exception as error:
             raise record.explain(op, (x, y), error) from None
         return wrap(value, None if y_node is None else record_pair(op, value, x, None, y, y_node))
 
     def in_place(self: Tensor, other: Any) -> Any:
+        if type(other) is not Tensor and isinstance(other, Tensor):
+            raise InPlaceError(
+                f"x {op.symbol}= ...: the other operand is one for each example, for which this "
+                f"tensor has no place under vmap. Write x = x {op.symbol} y"
+            )
         self._check_in_place(f"x {op.symbol}= ...")
         if is_view(self) and not (
             sys.getrefcount(self) <= _BORROWED and _stored_back(sys._getframe(1))

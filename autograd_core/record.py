@@ -5,9 +5,9 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterator
-from contextlib import ContextDecorator, contextmanager
+from contextlib import AbstractContextManager, ContextDecorator, contextmanager
 from contextvars import ContextVar
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -15,13 +15,52 @@ from .errors import ShapeError
 from .graph import Node, StandIn, next_number
 from .registry import PROJECTION, Op
 
-__all__ = ["keep_values", "no_grad", "record", "recording"]
+__all__ = ["Watcher", "keep_values", "no_grad", "record", "recording"]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
-#: Whether ops are recorded: True, False, or a dict that also takes every value (`keep_values`).
-#: Local to the context: a new thread starts recording.
+#: Whether ops are recorded: True, False, or an object whose method ``recorded`` is told of each
+#: node that was made, its value and its operands. Local to the context: a new thread starts
+#: recording.
 mode: ContextVar[Any] = ContextVar("autograd_core.mode", default=True)
+
+
+class Watcher(Protocol):
+    """Who is told of what is recorded, and of the walks over it; see `autograd_core.inspection`."""
+
+    def recorded(self, node: Node, value: Any, operands: tuple[Any, ...]) -> None:
+        """Learn that ``node`` was made, of an op that computed ``value`` from ``operands``."""
+
+    def made(self, node: Node, value: Any) -> None:
+        """Learn that a leaf of this value was made."""
+
+    def where(self, what: Any) -> str | None:
+        """Say where a node, or a value by its identity, was made: file, line and code."""
+
+    def verify(self, order: list[Node]) -> None:
+        """Raise if an array that one of these nodes kept was written since."""
+
+    def walking(self) -> AbstractContextManager[None]:
+        """A block that holds a walk back: what is recorded in it, its rules compute."""
+
+    def begin(self, roots: dict[Node, Any], order: list[Node], guarded: bool) -> None:
+        """Learn that the walk starts from these seeds, or starts again, guarded."""
+
+    def visit(self, node: Node, g: Any) -> None:
+        """Learn that the walk is at ``node``, whose whole gradient is ``g``."""
+
+    def sent(self, node: Node, contribution: Any) -> None:
+        """Learn what the rule for the next operand of ``node``, just visited, returned."""
+
+    def end(self, found: dict[Node, Any]) -> None:
+        """Learn what a walk found, before anything is done with it; raise to refuse it."""
+
+    def pushed(self, order: list[Node], tangents: dict[Node, Any]) -> None:
+        """Learn what a walk forward found."""
+
+
+#: Who is told of walks and, wherever one records, of nodes. Local to the context.
+watcher: ContextVar[Watcher | None] = ContextVar("autograd_core.watcher", default=None)
 
 
 def recording() -> bool:
@@ -70,7 +109,7 @@ class force_recording:
     """Record, whatever the surroundings: a transform's own pass over a function."""
 
     def __enter__(self) -> None:
-        _tokens.set((mode.set(mode.get() or True), _tokens.get()))
+        _tokens.set((mode.set(mode.get() or watcher.get() or True), _tokens.get()))
 
     def __exit__(self, *_: object) -> None:
         _leave()
@@ -88,12 +127,41 @@ def _leave() -> None:
 @contextmanager
 def keep_values() -> Iterator[dict[Node, Any]]:
     """Collect the value of every node that is recorded inside the block."""
-    kept: dict[Node, Any] = {}
-    token = mode.set(kept)
+    now = mode.get()
+    keeper = _Keeper(watcher.get() if isinstance(now, bool) else now)
+    token = mode.set(keeper)
     try:
-        yield kept
+        yield keeper.kept
     finally:
         mode.reset(token)
+
+
+class _Keeper:
+    """Keeps the value of every node, and tells whoever was told before."""
+
+    def __init__(self, outer: Any) -> None:
+        self.kept: dict[Node, Any] = {}
+        self.outer = outer
+
+    def recorded(self, node: Node, value: Any, operands: tuple[Any, ...]) -> None:
+        self.kept[node] = value
+        if self.outer is not None:
+            self.outer.recorded(node, value, operands)
+
+
+class watched:
+    """Tell ``by`` of what is recorded and walked inside the block; None: nobody."""
+
+    def __init__(self, by: Watcher | None) -> None:
+        self._by = by
+
+    def __enter__(self) -> None:
+        self._watcher = watcher.set(self._by)
+        self._mode = mode.set(mode.get() and (self._by or True))
+
+    def __exit__(self, *_: object) -> None:
+        mode.reset(self._mode)
+        watcher.reset(self._watcher)
 
 
 SCALARS = (float, int, complex, np.generic)
@@ -112,24 +180,49 @@ def run(op: Op, operands: Any, params: dict[str, Any]) -> Any:
         if op.variadic:
             return op.fn(list(operands), **params)
         return op.fn(*operands, **params)
-    except ValueError as error:
+    except Exception as error:
         raise explain(op, operands, error) from None
 
 
-def explain(op: Op, operands: Any, error: ValueError) -> ValueError:
+def explain(op: Op, operands: Any, error: Exception) -> Exception:
     """Say which op failed on which shapes, keeping what NumPy said."""
     shapes = [np.shape(x) for x in operands]
     listed = " and ".join(str(shape) for shape in shapes)
     # What has a class of its own, and what is not about shapes, stays what it is.
     if type(error) is not ValueError or not _ABOUT_SHAPES.search(str(error)):
-        error.add_note(f"in {op.name} of shape {listed}")
-        return error
-    if op.kind == "elementwise" and not _broadcast(shapes):
-        return ShapeError(
+        described = " and ".join(_describe(x) for x in operands)
+        error.add_note(f"in {op.name} of shape {described}")
+    elif op.kind == "elementwise" and not _broadcast(shapes):
+        error = ShapeError(
             f"{op.name}: shapes {listed} do not broadcast: counted from the right, axes must be "
             "equal or 1. Reshape one of them, with x[:, None] for example."
         )
-    return ShapeError(f"{op.name} of shape {listed}: {error}") if shapes else error
+    elif shapes:
+        error = ShapeError(f"{op.name} of shape {listed}: {error}")
+    watch = watcher.get()
+    if watch is not None:
+        for i, x in enumerate(operands):
+            place = watch.where(x)
+            if place:
+                error.add_note(f"operand {i}, of shape {_describe(x)}, comes from {place}")
+    return error
+
+
+def explain_rule(error: Exception, what: str, node: Node, i: int | None) -> None:
+    """Note on ``error`` in the rule of which op and operand it was raised."""
+    to = "" if i is None else f" to operand {i}"
+    shapes = " and ".join("None" if p is None else f"{p.shape} {p.dtype}" for p in node.parents)
+    watch = watcher.get()
+    place = watch.where(node) if watch is not None else None
+    error.add_note(
+        f"in {what} {node.op.name}{to}; tracked operands of shape {shapes}"
+        + (f"; {node.op.name} was computed at {place}" if place else "")
+    )
+
+
+def _describe(x: Any) -> str:
+    dtype = getattr(x, "dtype", None)
+    return f"{np.shape(x)} {type(x).__name__ if dtype is None else dtype}"
 
 
 _ABOUT_SHAPES = re.compile("shape|dimension|broadcast|size|mismatch|axes|axis|length|match|concat")
@@ -180,7 +273,7 @@ def record(
             return None  # integers and booleans have no gradient
     node = Node(op, parents, kept, out, params, shape, dtype)
     if now is not True:
-        now[node] = value
+        now.recorded(node, value, operands)
     return node
 
 
@@ -221,7 +314,7 @@ def record_pair(
     node.shape = value.shape
     node.dtype = value.dtype
     node.number = next_number()
-    node.grad = node.name = node.derived = None
+    node.grad = node.name = node.derived = node.hooks = None
     return node
 
 

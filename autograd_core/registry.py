@@ -30,10 +30,15 @@ __all__ = [
     "Erase",
     "Op",
     "Scatter",
+    "call_batched",
+    "call_batched_method",
     "connect",
+    "connect_batching",
     "defop",
     "derived",
     "known",
+    "make_op",
+    "running",
     "undeclared",
 ]
 
@@ -180,6 +185,13 @@ class Op:
     ``mutates``
         whether a derived op writes into its first argument, so that the function of other ops is
         called even where nothing is tracked.
+    ``joint``
+        of a user's op one rule for all operands, ``joint(g, out, operands, params)``, which
+        ``rules`` ask for one gradient each; else None.
+    ``direct``
+        whether the backward pass calls ``rules`` as they are: neither variadic nor joint.
+    ``tangent``
+        of a user's op a rule for forward mode, ``tangent(tangents, out, operands, params)``.
     ``module``
         where users find it: ``numpy``, ``numpy.linalg``, ``scipy.special``.
     ``function``
@@ -190,10 +202,12 @@ class Op:
         "arity",
         "broadcasting",
         "composition",
+        "direct",
         "domains",
         "fn",
         "function",
         "guarded",
+        "joint",
         "keeps",
         "kind",
         "mask",
@@ -207,6 +221,7 @@ class Op:
         "rules",
         "symbol",
         "table",
+        "tangent",
         "variadic",
     )
 
@@ -223,6 +238,9 @@ class Op:
     otherwise: Callable[..., Any] | None
     mutates: bool
     guarded: bool
+    joint: Callable[..., Any] | None
+    direct: bool
+    tangent: Callable[..., Any] | None
     module: str
     function: Callable[..., Any]
     names: tuple[str, ...]
@@ -299,6 +317,10 @@ class Op:
             return contribution
         return self.fit(i, contribution, parent, g)
 
+    def at_once(self) -> AtOnce:
+        """Stand in for an op with a rule for all operands, on one visit of the backward pass."""
+        return AtOnce(self)
+
     def pull_array(
         self, i: int, g: Any, out: Any, operands: tuple[Any, ...], params: Any, parent: Any
     ) -> Any:
@@ -346,6 +368,34 @@ class Op:
         )
 
 
+class AtOnce:
+    """An op whose gradients for all operands come from one call, made when the first is asked."""
+
+    __slots__ = ("_found", "fit", "op")
+
+    def __init__(self, op: Op) -> None:
+        self.op, self.fit = op, op.fit
+        self._found: Any = None
+
+    def pull(
+        self,
+        i: int,
+        g: Any,
+        out: Any,
+        operands: tuple[Any, ...],
+        params: dict[str, Any],
+        parent: Any,
+    ) -> Any:
+        """Map the gradient ``g`` at the output to that at operand ``i``, as `Op.pull` does."""
+        if self._found is None:
+            assert self.op.joint is not None
+            self._found = self.op.joint(g, out, operands, params)
+        contribution = self._found[i]
+        if contribution is ZERO or type(contribution) in (Scatter, Erase):
+            return contribution
+        return self.fit(i, contribution, parent, g)
+
+
 def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
     """Sum ``g`` over the axes along which an operand of ``shape`` was broadcast."""
     lead = len(g.shape) - len(shape)
@@ -368,9 +418,14 @@ def _size(shape: tuple[int, ...]) -> int:
 #: The table: from a NumPy function, or one of this package's own, to its op.
 OPS: dict[Callable[..., Any], Op] = {}
 
+
+class _NotYet:
+    """Stands for the tensor type until `connect` tells it."""
+
+
 # The tensor type and what applies an op to tensors; told by `connect`, since imports point only
 # upstream.
-_Tensor: type | None = None
+_Tensor: type = _NotYet
 _apply: Callable[..., Any]
 _apply_method: Callable[..., Any]
 
@@ -379,6 +434,28 @@ def connect(tensor_type: type, apply: Callable[..., Any], apply_method: Callable
     """Tell the table's public functions what a tensor is and how an op is applied to some."""
     global _Tensor, _apply, _apply_method
     _Tensor, _apply, _apply_method = tensor_type, apply, apply_method
+
+
+#: The levels of the `vmap`s that run in any thread; none, and nobody looks for batched values.
+running: list[int] = []
+_batch: Callable[..., Any]
+_batch_method: Callable[..., Any]
+
+
+def connect_batching(batch: Callable[..., Any], batch_method: Callable[..., Any]) -> None:
+    """Tell how an op is applied to values under `vmap`; NotImplemented where there are none."""
+    global _batch, _batch_method
+    _batch, _batch_method = batch, batch_method
+
+
+def call_batched(op: Op, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+    """Call ``op`` if there are values under `vmap` among its arguments, else NotImplemented."""
+    return _batch(op, args, kwargs)
+
+
+def call_batched_method(ufunc: Any, method: str, inputs: Sequence[Any], kwargs: Any) -> Any:
+    """Call a ufunc's ``reduce``, ... as `call_batched` does."""
+    return _batch_method(ufunc, method, inputs, kwargs)
 
 
 def call(op: Op, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
@@ -400,7 +477,7 @@ def _public(op: Op) -> Callable[..., Any]:
         if args and type(args[0]) is _Tensor:
             return _apply(op, args, kwargs)
         for arg in (*args, *kwargs.values()):
-            if type(arg) is _Tensor or (type(arg) in (list, tuple) and _holds_tensor(arg)):
+            if isinstance(arg, _Tensor) or (type(arg) in (list, tuple) and _holds_tensor(arg)):
                 return _apply(op, args, kwargs)
         if own:
             args = tuple(
@@ -419,7 +496,7 @@ _PLAIN = (list, tuple, float, int)
 
 def _holds_tensor(values: Sequence[Any]) -> bool:
     return any(
-        type(v) is _Tensor or (type(v) in (list, tuple) and _holds_tensor(v)) for v in values
+        isinstance(v, _Tensor) or (type(v) in (list, tuple) and _holds_tensor(v)) for v in values
     )
 
 
@@ -446,6 +523,41 @@ def defop(
     over when a call on tracked tensors has parameters that the rules do not know. Returns the
     function for users.
     """
+    return _enter(
+        make_op(
+            fn,
+            *rules,
+            kind=kind,
+            symbol=symbol,
+            domains=domains,
+            operator=operator,
+            broadcasting=broadcasting,
+            variadic=variadic,
+            signature=signature,
+            name=name,
+            otherwise=otherwise,
+            module=module,
+        )
+    )
+
+
+def make_op(
+    fn: Callable[..., Any],
+    *rules: Rule,
+    kind: str | None = None,
+    symbol: str | None = None,
+    domains: tuple[Domain, ...] | None = None,
+    operator: Callable[..., Any] | None = None,
+    broadcasting: bool | None = None,
+    variadic: bool = False,
+    signature: str | None = None,
+    name: str | None = None,
+    otherwise: Callable[..., Any] | None = None,
+    module: str | None = None,
+    joint: Callable[..., Any] | None = None,
+    tangent: Callable[..., Any] | None = None,
+) -> Op:
+    """Make an op as `defop` does, without entering it in the table."""
     op = Op()
     by_element = isinstance(fn, np.ufunc) and fn.signature is None
     op.name = name or fn.__name__
@@ -461,6 +573,8 @@ def defop(
     op.composition = None
     op.otherwise = otherwise
     op.mutates = False
+    op.joint, op.tangent = joint, tangent
+    op.direct = not variadic and joint is None
     op.module = module or _module(fn)
     op.names = _names(fn, signature, op.arity)
     op.keeps = [_keeps(rule, op.arity, variadic) for rule in rules]
@@ -470,7 +584,8 @@ def defop(
     op.params = _params(op)
     if len(op.domains) != op.arity:
         raise ValueError(f"{op.name}: {len(op.domains)} domains for {op.arity} operands")
-    return _enter(op)
+    op.function = _public(op)
+    return op
 
 
 def derived(
@@ -495,6 +610,8 @@ def derived(
         op.domains = ()
         op.operator = op.otherwise = None
         op.mutates = mutates
+        op.joint = op.tangent = None
+        op.direct = True
         op.module = module or _module(op.fn)
         op.composition = composition
         parameters = inspect.signature(composition).parameters
@@ -502,6 +619,7 @@ def derived(
         op.keeps, op.table, op.mask, op.guarded = [], [], 0, False
         open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
         op.params = frozenset((*op.names, "**") if open_ended else op.names)
+        op.function = _public(op)
         return _enter(op)
 
     return declare
@@ -510,7 +628,6 @@ def derived(
 def _enter(op: Op) -> Callable[..., Any]:
     if op.fn in OPS:
         raise ValueError(f"{op.name} is declared already")
-    op.function = _public(op)
     OPS[op.fn] = op
     if (getattr(op.fn, "__module__", None) or "").startswith(__package__):
         # Rules call this package's own functions by their public form, which is what they find.
@@ -585,6 +702,8 @@ PROJECTION.variadic = PROJECTION.broadcasting = False
 PROJECTION.domains = ()
 PROJECTION.operator = PROJECTION.composition = PROJECTION.otherwise = None
 PROJECTION.mutates = PROJECTION.guarded = False
+PROJECTION.joint = PROJECTION.tangent = None
+PROJECTION.direct = True
 PROJECTION.module = __package__
 PROJECTION.names = ("outputs", "index")
 PROJECTION.params = frozenset({"index"})

@@ -7,12 +7,23 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["default_dtype", "get_default_dtype", "random_generator", "seed"]
+__all__ = [
+    "check_primitives",
+    "checks_primitives",
+    "default_dtype",
+    "get_default_dtype",
+    "random_generator",
+    "seed",
+    "use_generator",
+]
 
 _dtype: ContextVar[np.dtype[Any]] = ContextVar("autograd_core.dtype", default=np.dtype(float))
 _generator: ContextVar[np.random.Generator | None] = ContextVar(
     "autograd_core.generator", default=None
 )
+
+
+_checking: ContextVar[bool] = ContextVar("autograd_core.check_primitives", default=True)
 
 
 class _Setting:
@@ -51,6 +62,22 @@ def get_default_dtype() -> np.dtype[Any]:
     return _dtype.get()
 
 
+def check_primitives(flag: bool) -> _Setting:
+    """Say whether rules of users' own ops are checked on random input, here or for a block.
+
+    It is on unless switched off; ``primitive(check=False)`` switches it off for one op.
+
+    >>> with check_primitives(False):
+    ...     pass  # what is declared, or called for the first time, here is taken as it is
+    """
+    return _Setting(_checking, bool(flag))
+
+
+def checks_primitives() -> bool:
+    """Whether rules of users' own ops are checked here."""
+    return _checking.get()
+
+
 def seed(value: int) -> _Setting:
     """Start the generator behind everything random afresh from ``value``, here or for a block.
 
@@ -70,3 +97,8 @@ def random_generator() -> np.random.Generator:
         generator = np.random.default_rng()
         _generator.set(generator)
     return generator
+
+
+def use_generator(generator: np.random.Generator) -> _Setting:
+    """Put another generator in force, here or for a block."""
+    return _Setting(_generator, generator)

@@ -9,14 +9,15 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from . import backprop, record, settings
+from . import backprop, hooks, record, settings
 from .errors import GradientError, InPlaceError, NotDifferentiableError
 from .graph import Node, leaf, mark_overwritten
+from .hooks import HookHandle
 from .methods import TensorMethods
 from .ops import special
 from .ops.indexing import _setitem
 from .ops.shape import _cast
-from .registry import OPS, Op, call, call_method, known, undeclared
+from .registry import OPS, Op, call, call_method, known, running, undeclared
 from .values import array_of, computed, is_complex, refuse_complex, refuse_subclass
 from .views import GETITEM, SETITEM, frozen, is_owned, refuse_view, show
 
@@ -64,7 +65,7 @@ class Tensor(TensorMethods):
         dtype: Any = None,
         name: str | None = None,
     ) -> None:
-        if type(data) is Tensor and data._node is not None:
+        if isinstance(data, Tensor) and (data._node is not None or type(data) is not Tensor):
             raise NotDifferentiableError(
                 f"Tensor({data._describe()}) would cut it from the graph unseen: use t.clone() for "
                 "a copy through which gradients flow, t.detach() for one through which none do"
@@ -76,8 +77,11 @@ class Tensor(TensorMethods):
         if requires_grad:
             self.requires_grad_()
 
-    def __init_subclass__(cls) -> NoReturn:
-        raise TypeError("Tensor is final: hold one as an attribute instead of inheriting from it")
+    def __init_subclass__(cls, *, internal: bool = False) -> None:
+        if not internal:  # `vmap` has one, so that NumPy and Python ask it first
+            raise TypeError(
+                "Tensor is final: hold one as an attribute instead of inheriting from it"
+            )
 
     # --- the value ------------------------------------------------------------------------
 
@@ -123,7 +127,10 @@ class Tensor(TensorMethods):
 
     @property
     def grad(self) -> Any:
-        """The gradient that ``backward`` left at this leaf, an array; None before."""
+        """The gradient that ``backward`` left here, an array; None before.
+
+        It leaves one at leaves, and where `retain_grad` asks for it.
+        """
         node = self._node
         return None if node is None else node.grad
 
@@ -279,6 +286,9 @@ class Tensor(TensorMethods):
                     "complex values have one. Pass dtype=float, or leave requires_grad out."
                 )
             self._node = leaf(value.shape, value.dtype, self._name)
+            watch = record.watcher.get()
+            if watch is not None:
+                watch.made(self._node, value)
         elif not flag and node is not None:
             self._resting, self._node, self._name = node, None, node.name
         return self
@@ -354,6 +364,58 @@ class Tensor(TensorMethods):
             return grad[()] if known(value) else grad * np.ones_like(value)
         return grad
 
+    def register_hook(self, function: Callable[[Any], Any]) -> HookHandle:
+        """Have ``function`` called with this tensor's gradient once each backward pass has it.
+
+        The gradient is whole, in PyTorch's convention where complex: a read-only array, or a
+        tensor where gradients are recorded (``create_graph``). What is returned replaces it, None
+        leaves it as it is. Hooks of one tensor run in order of registration; those of computed
+        tensors run from the newest tensor to the oldest, then those of leaves likewise. Where no
+        gradient arrives none is called, nor by forward mode or for a drawing.
+
+        Args:
+            function: takes an array of this shape and dtype; returns one, or None.
+
+        Returns:
+            A handle, whose ``remove()`` takes the hook away, as does the end of a ``with handle:``
+            block. Copies, clones and pickles of the tensor have no hooks.
+
+        Raises:
+            GradientError: this tensor requires no gradient; or, in the backward pass, what was
+                returned has another shape or kind of dtype. No gradient is changed by an error.
+
+        >>> w = Tensor([3.0, 40.0], requires_grad=True)
+        >>> handle = w.register_hook(lambda g: np.clip(g, -10.0, 10.0))
+        >>> (w * w).sum().backward()
+        >>> w.grad
+        array([ 6., 10.])
+        """
+        if not callable(function):
+            raise TypeError(f"register_hook takes a function, not {type(function).__name__}")
+        return hooks.register(self._tracked("register_hook"), function)
+
+    def retain_grad(self) -> None:
+        """Have backward leave the gradient of this computed tensor in ``grad``, as for a leaf.
+
+        >>> x = Tensor(3.0, requires_grad=True)
+        >>> y = x * x
+        >>> y.retain_grad()
+        >>> (2.0 * y).backward()
+        >>> y.grad
+        array(2.)
+        """
+        node = self._tracked("retain_grad")
+        if node.op is not None:
+            hooks.retain(node)
+
+    def _tracked(self, what: str) -> Node:
+        if self._node is None:
+            raise GradientError(
+                f"{what}: no gradient reaches {self._describe()}, which is not tracked: make it "
+                "with requires_grad=True, or compute it from such a tensor outside no_grad()"
+            )
+        return self._node
+
     def zero_grad(self) -> None:
         """Forget the gradient collected so far."""
         node = self._node or getattr(self, "_resting", None)
@@ -416,6 +478,8 @@ class Tensor(TensorMethods):
 
     def __getitem__(self, index: Any) -> Tensor:
         t: Tensor = call(GETITEM, (self,), {"index": frozen(index)})
+        if type(t) is not Tensor:
+            return t  # under `vmap`, by an index that is one for each example
         part = t._value
         if (
             t._node is not None
@@ -430,6 +494,14 @@ class Tensor(TensorMethods):
     def __setitem__(self, index: Any, value: Any) -> None:
         index = frozen(index)
         refuse_view(self, f"x[{show(index)}] = ...")
+        if running and any(
+            isinstance(x, Tensor) and type(x) is not Tensor
+            for x in (value, *(index if isinstance(index, tuple) else (index,)))
+        ):
+            raise InPlaceError(
+                "x[...] = y: the value, or the index, is one for each example, for which this "
+                "tensor has no place under vmap. Make x by np.zeros_like(y, shape=...)"
+            )
         tracked = type(value) is Tensor and value._node is not None
         if self._node is None and not tracked:
             written = value._value if type(value) is Tensor else value
@@ -458,7 +530,7 @@ class Tensor(TensorMethods):
             self._refuse_unrecorded()
         try:
             self._write(index, written)
-        except ValueError as error:
+        except Exception as error:
             raise record.explain(SETITEM, (self._value, written), error) from None
         operands = (self._value, written)
         tracked_bits = (self._node is not None) + 2 * (node is not None)
@@ -467,6 +539,7 @@ class Tensor(TensorMethods):
             self._node = record.record(
                 SETITEM, self._value, operands, parents, tracked_bits, {"index": index}
             )
+            hooks.move(parents[0], self._node)
 
     def _write(self, index: Any, written: Any) -> None:
         """Write into the value, unseen by those who read it before."""
@@ -512,6 +585,7 @@ class Tensor(TensorMethods):
             self._value = value  # a leaf stays the leaf it is, with another value
         else:
             self._value, self._node = value, result._node
+            hooks.move(node, result._node)
 
     def _refuse_unrecorded(self) -> NoReturn:
         raise InPlaceError(
@@ -617,7 +691,7 @@ def asarray(data: Any, dtype: Any = None) -> Tensor:
     >>> t
     Tensor([1., 0.], dtype=float64)
     """
-    if type(data) is Tensor:
+    if isinstance(data, Tensor):
         return data if dtype is None or data.dtype == dtype else data.astype(dtype)
     return wrap(_as_value(data, dtype, copy=False), None)
 

@@ -15,7 +15,7 @@ from .errors import InPlaceError, NotDifferentiableError
 from .ops.activations import logsumexp
 from .ops.indexing import scatter
 from .ops.reduction import keep_reduced
-from .registry import OPS, Op, call
+from .registry import OPS, Op, call, call_batched_method, running
 from .tensor import Tensor, asarray, value_of
 
 __all__ = ["call_method", "in_full", "store_in_array"]
@@ -40,7 +40,7 @@ def in_full(
         operands = _cast_for(op, operands, dtype, casting)
     if where is True:
         return call(op, operands, {})
-    mask = np.asarray(value_of(where))
+    mask = value_of(where) if isinstance(where, Tensor) else np.asarray(where)
     if mask.dtype != bool:
         raise TypeError(f"{op.name}: where= must be boolean, not {mask.dtype}")
     safe = [
@@ -79,6 +79,10 @@ def _cast_for(op: Op, operands: tuple[Any, ...], dtype: Any, casting: str) -> tu
 
 def call_method(ufunc: Any, method: str, inputs: Any, kwargs: dict[str, Any]) -> Any:
     """Answer ``ufunc.reduce`` and its like with a tensor among ``inputs``."""
+    if running:
+        batched = call_batched_method(ufunc, method, inputs, kwargs)
+        if batched is not NotImplemented:
+            return batched
     if method == "at":
         return _at(ufunc, *inputs)
     kwargs = {key: value for key, value in kwargs.items() if value is not None or key == "axis"}
@@ -225,8 +229,8 @@ _METHODS: dict[str, Callable[..., Any]] = {
 
 def _at(ufunc: Any, x: Any, index: Any, *others: Any) -> None:
     """``x[index] = ufunc(x[index], other)``, an element that is named twice changed twice."""
-    if type(x) is not Tensor:
-        if any(type(other) is Tensor and other.requires_grad for other in others):
+    if not isinstance(x, Tensor):
+        if any(isinstance(other, Tensor) and other.requires_grad for other in others):
             raise InPlaceError(
                 f"{ufunc.__name__}.at: an array cannot take the result of a tensor that requires a "
                 "gradient; make the array a Tensor"
@@ -234,8 +238,8 @@ def _at(ufunc: Any, x: Any, index: Any, *others: Any) -> None:
         ufunc.at(x, value_of(index), *map(value_of, others))
         return
     index = tuple(map(value_of, index)) if isinstance(index, tuple) else value_of(index)
-    positions = np.arange(x.size).reshape(x.shape)[index]
-    others = tuple(other if type(other) is Tensor else asarray(other) for other in others)
+    positions = asarray(np.arange(x.size).reshape(x.shape))[index]
+    others = tuple(map(asarray, others))
     result = np.result_type(*ufunc.resolve_dtypes((x.dtype, *(o.dtype for o in others), None))[-1:])
     if not np.can_cast(result, x.dtype, "same_kind"):
         raise TypeError(
@@ -246,7 +250,7 @@ def _at(ufunc: Any, x: Any, index: Any, *others: Any) -> None:
         change = np.broadcast_to(others[0], positions.shape).astype(x.dtype)
         x[...] = ufunc(x, scatter(change, index=index, shape=x.shape))
         return
-    flat = positions.ravel()
+    flat = positions.data.ravel()
     spread = [np.reshape(np.broadcast_to(other, positions.shape), (-1,)) for other in others]
     while flat.size:
         # One round changes each element once; what names it again waits for the next.

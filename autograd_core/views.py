@@ -66,7 +66,7 @@ def _last_holder(t: Any) -> bool:
         node = node.parents[0]
         if node is not None and node.op is GETITEM:
             return False  # its value may be a copy of a small part, whose memory tells nothing
-    base = getattr(t._value, "base", None)
+    base = getattr(getattr(t, "_value", None), "base", None)
     # The view's reference, the one of `base`, and that of the call that counts them.
     return type(base) is np.ndarray and base.base is None and sys.getrefcount(base) <= 3
 
@@ -118,7 +118,7 @@ def frozen(index: Any) -> Any:
     if isinstance(index, tuple):
         return tuple(map(frozen, index))
     if hasattr(index, "_node"):
-        index = index._value
+        index = getattr(index, "_value", index)  # under `vmap` it has none
     if isinstance(index, list):
         array = np.array(index)
         return array if array.size else array.astype(int)  # no index at all is no float

@@ -81,9 +81,19 @@ def _rule(g: Any, _out: Any, a: Any, labels: NDArray[np.int64], reduction: str) 
     return (f - e) * g
 
 
+def _by_parts(a: Any, labels: Any, reduction: str) -> Any:
+    """The same by other ops, for many examples at once under `vmap`."""
+    shifted = a - ag.stop_gradient(np.max(a, axis=-1, keepdims=True))
+    chosen = np.take_along_axis(shifted, labels[..., None], axis=-1)[..., 0]
+    losses = np.log(np.sum(np.exp(shifted), axis=-1)) - chosen
+    if reduction == "none":
+        return losses
+    return np.sum(losses) if reduction == "sum" else np.mean(losses)
+
+
 # An op of its own for speed: composed of log_softmax, indexing and a mean it takes three times as
 # long, which for a small network is more than all its layers.
-_softmax_cross_entropy = ag.defop(_forward, _rule, None, name="cross_entropy")
+_softmax_cross_entropy = ag.defop(_forward, _rule, None, name="cross_entropy", otherwise=_by_parts)
 
 
 def _checked(y: NDArray[Any], shape: tuple[int, ...], reduction: str) -> NDArray[np.int64]:
