@@ -15,6 +15,7 @@ from typing import Any
 
 from autograd_core import ZERO, Domain, Op, conventions
 from autograd_core.registry import REAL
+from autograd_core.transforms.batching import batching
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # as a script it stands beside `tests`, not above
@@ -44,6 +45,11 @@ operands are listed; parameters such as `axis` are NumPy's.
 - **broadcast**: NumPy broadcasts the operands, and the gradient is summed back.
 - **0-d**, **empty**, **complex**: found by trying; `-` where NumPy has no such call.
 - **Dask**: a tensor that holds a Dask array stays lazy through value and gradient; found by trying.
+- **vmap**: how `vmap` applies the operation to many examples at once. *Elementwise*: operands are
+  given equally many axes; *axis*: the axes that it is about move by one; *leading*: stacks of
+  matrices are NumPy's own work; *product*, *join*, *shape*, *index*: rules of their kind; *fact*:
+  that of one example; *parts*: composed of others, which have theirs (where these must look at
+  elements, in a loop after all); *loop*: called once for each example.
 - **domain**: where the operands of an elementwise operation lie; the ends and holes are singular
   points. Nothing is said where it is all numbers.
 - **convention**: what the derivative is at ties, kinks and singular points ([the
@@ -156,6 +162,7 @@ def row(name: str, op: Op, dask: dict[str, list[str]]) -> str:
         YES if op.broadcasting else "",
         *(tried.get(what, "") for what in ("0-d", "empty", "complex")),
         {"works": YES, "not in Dask": NOT_IN_NUMPY}.get(on_dask, on_dask),
+        batching(op),
         domain(op),
         "; ".join(f"{r.point}: {r.derivative}" for r in rows),
         derivatives(op) if reverse == "rule" else "",
@@ -165,7 +172,7 @@ def row(name: str, op: Op, dask: dict[str, list[str]]) -> str:
 
 COLUMNS = (
     "operation", "drawn as", "reverse", "forward", "order 2", "broadcast", "0-d", "empty",
-    "complex", "Dask", "domain", "convention", "derivative",
+    "complex", "Dask", "vmap", "domain", "convention", "derivative",
 )  # fmt: skip
 
 

@@ -2,7 +2,27 @@
 
 from __future__ import annotations
 
-from .directional import jvp
-from .gradient import grad, gradients, value_and_grad
+from .checkpoint import checkpoint
+from .directional import hvp, jvp, linearize, vjp
+from .gradient import elementwise_grad, grad, gradients, stop_gradient, value_and_grad
+from .implicit import fixed_point, implicit_root
+from .jacobian import hessian, jacobian
+from .vmap import vmap
 
-__all__ = ["grad", "gradients", "jvp", "value_and_grad"]
+__all__ = [
+    "checkpoint",
+    "elementwise_grad",
+    "fixed_point",
+    "grad",
+    "gradients",
+    "hessian",
+    "hvp",
+    "implicit_root",
+    "jacobian",
+    "jvp",
+    "linearize",
+    "stop_gradient",
+    "value_and_grad",
+    "vjp",
+    "vmap",
+]

@@ -189,7 +189,7 @@ class TestCheckGradients:
             order=2,
         )
         assert set(errors) == {
-            "argument 0.a", "argument 1", "argument 0.a, order 2", "argument 1, order 2"
+            "p['a']", "y", "p['a'], order 2", "y, order 2"
         }  # fmt: skip
         assert max(errors.values()) < 1e-7
         with pytest.raises(ag.testing.GradientCheckError, match=r"element \(1,\) it is .* say"):
@@ -209,7 +209,7 @@ class TestCheckGradients:
         assert w.grad is None
 
     def test_refusals(self) -> None:
-        with pytest.raises(TypeError, match="float64"):
+        with pytest.raises(TypeError, match="returned None"):
             ag.testing.check_gradients(
                 lambda: None, wrt={"w": ag.Tensor(np.float32(1), requires_grad=True)}
             )
