@@ -24,7 +24,7 @@ from .ops.indexing import scatter, setitem
 from .record import Watcher, explain_rule, project, watcher
 from .registry import PROJECTION, REAL, ZERO, Erase, Op, Scatter, known
 
-__all__ = ["Lift", "backward", "differentiate", "node_gradients", "unaliased"]
+__all__ = ["Lift", "backward", "differentiate", "node_gradients"]
 
 
 class Lift(NamedTuple):
@@ -49,7 +49,7 @@ def backward(root: Node, seed: Any, retain_graph: bool = False) -> None:
             g = gradients.pop(node, None)
             if g is not None and node.dtype.kind == "c":
                 g = np.conjugate(g)
-            fresh[node] = np.zeros(node.shape, node.dtype) if g is None else unaliased(g)
+            fresh[node] = np.zeros(node.shape, node.dtype) if g is None else _unaliased(g)
             del g
     with _commit:
         # Sums first: an error in one of them leaves every gradient as it was.
@@ -444,7 +444,7 @@ def _holds_nan(g: Any, lift: Lift | None) -> bool:
 _FEW = 10_000
 
 
-def unaliased(g: Any) -> Any:
+def _unaliased(g: Any) -> Any:
     """``g`` itself if nobody else can see its memory, else a copy."""
     if type(g) is not np.ndarray:
         return np.array(g) if isinstance(g, np.generic) else g.copy()

@@ -35,6 +35,7 @@ def push_forward(
 
     With ``lift`` tangents are tensors and what is done with them is recorded.
     """
+    roots = list(roots)
     order = topological_order(roots, min((n.number for n in seeds), default=0))
     watch = watcher.get()
     if watch is None:
@@ -43,7 +44,7 @@ def push_forward(
     # Rules that are recorded only to be transposed are no part of what is watched.
     with watched(watch if lift else None):
         tangents = _pushed(order, seeds, lift)
-    watch.pushed(order, tangents)
+    watch.pushed(roots, order, tangents)
     return tangents
 
 

@@ -6,7 +6,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ContextDecorator, contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -37,6 +37,9 @@ class Watcher(Protocol):
     def where(self, what: Any) -> str | None:
         """Say where a node, or a value by its identity, was made: file, line and code."""
 
+    def references(self, array: Any) -> int:
+        """Count the references to ``array`` that are held here, which no computation needs."""
+
     def verify(self, order: list[Node]) -> None:
         """Raise if an array that one of these nodes kept was written since."""
 
@@ -55,8 +58,8 @@ class Watcher(Protocol):
     def end(self, found: dict[Node, Any]) -> None:
         """Learn what a walk found, before anything is done with it; raise to refuse it."""
 
-    def pushed(self, order: list[Node], tangents: dict[Node, Any]) -> None:
-        """Learn what a walk forward found."""
+    def pushed(self, roots: list[Node], order: list[Node], tangents: dict[Node, Any]) -> None:
+        """Learn what a walk forward to ``roots`` found."""
 
 
 #: Who is told of walks and, wherever one records, of nodes. Local to the context.
@@ -97,9 +100,7 @@ class no_grad(ContextDecorator):
         return super().__call__(func)
 
     def __enter__(self) -> None:
-        # A decorator's instance is shared by nested and concurrent calls: its tokens are a stack
-        # that is itself local to the context.
-        _tokens.set((mode.set(False), _tokens.get()))
+        _enter(mode.set(False))
 
     def __exit__(self, *_: object) -> None:
         _leave()
@@ -109,31 +110,44 @@ class force_recording:
     """Record, whatever the surroundings: a transform's own pass over a function."""
 
     def __enter__(self) -> None:
-        _tokens.set((mode.set(mode.get() or watcher.get() or True), _tokens.get()))
+        _enter(mode.set(mode.get() or watcher.get() or True))
 
     def __exit__(self, *_: object) -> None:
         _leave()
 
 
+# How to leave the blocks that were entered. A stack, itself local to the context: a decorator's
+# instance is shared by nested and concurrent calls, and generators may be left in another order
+# than they were entered, after which nothing of them must be left.
 _tokens: ContextVar[Any] = ContextVar("autograd_core.tokens", default=None)
 
 
+def _enter(*tokens: Token[Any]) -> None:
+    _tokens.set((tokens, _tokens.get()))
+
+
 def _leave() -> None:
-    token, rest = _tokens.get()
-    mode.reset(token)
+    tokens, rest = _tokens.get()
+    for token in tokens:
+        token.var.reset(token)
     _tokens.set(rest)
 
 
 @contextmanager
 def keep_values() -> Iterator[dict[Node, Any]]:
     """Collect the value of every node that is recorded inside the block."""
-    now = mode.get()
-    keeper = _Keeper(watcher.get() if isinstance(now, bool) else now)
-    token = mode.set(keeper)
+    keeper = _Keeper(listener())
+    _enter(mode.set(keeper))
     try:
         yield keeper.kept
     finally:
-        mode.reset(token)
+        _leave()
+
+
+def listener() -> Any:
+    """Who is told of what is recorded, or would be if it were; None: nobody."""
+    now = mode.get()
+    return watcher.get() if isinstance(now, bool) else now
 
 
 class _Keeper:
@@ -148,6 +162,10 @@ class _Keeper:
         if self.outer is not None:
             self.outer.recorded(node, value, operands)
 
+    def references(self, array: Any) -> int:
+        mine = sum(value is array for value in self.kept.values())
+        return mine + (0 if self.outer is None else self.outer.references(array))
+
 
 class watched:
     """Tell ``by`` of what is recorded and walked inside the block; None: nobody."""
@@ -156,12 +174,10 @@ class watched:
         self._by = by
 
     def __enter__(self) -> None:
-        self._watcher = watcher.set(self._by)
-        self._mode = mode.set(mode.get() and (self._by or True))
+        _enter(mode.set(mode.get() and (self._by or True)), watcher.set(self._by))
 
     def __exit__(self, *_: object) -> None:
-        mode.reset(self._mode)
-        watcher.reset(self._watcher)
+        _leave()
 
 
 SCALARS = (float, int, complex, np.generic)

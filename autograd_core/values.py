@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from .errors import NotDifferentiableError
 from .registry import known
 
-__all__ = ["array_of", "computed", "is_complex", "refuse_complex", "refuse_subclass"]
+__all__ = ["array_of", "computed", "is_alone", "is_complex", "refuse_complex", "refuse_subclass"]
 
 
 def array_of(value: Any, dtype: Any) -> Any:
@@ -27,6 +28,21 @@ def computed(value: Any) -> Any:
 def is_complex(value: Any) -> bool:
     dtype = value.dtype if hasattr(value, "dtype") else np.asarray(value).dtype
     return bool(dtype.kind == "c")
+
+
+def is_alone(x: Any) -> bool:
+    """Whether the memory of the array ``x`` is its own, or it is all that is seen of its base."""
+    base = x.base
+    if base is None or sys.version_info >= (3, 14):  # where a variable's references do not count
+        return base is None
+    # Held by `x`, by the variable and by the call that counts.
+    return (
+        type(base) is np.ndarray
+        and base.base is None
+        and base.size == x.size
+        and x.flags.writeable
+        and sys.getrefcount(base) <= 3
+    )
 
 
 def refuse_subclass(x: Any) -> None:

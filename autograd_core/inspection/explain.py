@@ -223,7 +223,10 @@ class _Recorder:
     def where(self, what: Any) -> str | None:
         return None
 
-    def pushed(self, order: list[Node], tangents: dict[Node, Any]) -> None:
+    def references(self, array: Any) -> int:
+        return 0
+
+    def pushed(self, roots: list[Node], order: list[Node], tangents: dict[Node, Any]) -> None:
         pass
 
 
@@ -240,8 +243,11 @@ def _explain(root: Node, wrt: Node, walk: Walk, most: int) -> Explanation:
         )
     between = _between(root, wrt)
     edges = [e for e in walk.edges() if e.node in between and e.parent in between and e.node != wrt]
-    tangents = push_forward([root], {wrt: conj(g)})
-    square = _dot(g, conj(g))
+    # A direction of about unit length: shares do not depend on it, and squares of what is very
+    # small or large have no place among floating-point numbers.
+    along = conj(g) / _scale(g)
+    tangents = push_forward([root], {wrt: along})
+    square = _dot(g, along)
     weighed = [_weigh(edge, tangents, square) for edge in edges]
     below: dict[Node, list[Edge]] = {}
     for edge in weighed:
@@ -257,7 +263,7 @@ def _explain(root: Node, wrt: Node, walk: Walk, most: int) -> Explanation:
         Path(
             (wrt, *(e.node for e in reversed(chain))),
             _ops([e.node for e in reversed(chain)], labels),
-            _dot(p, conj(g)) / square if square else None,
+            _dot(p, along) / square if square else None,
             _norm(p),
             conj(p),
         )
@@ -301,7 +307,16 @@ def _dot(g: Any, t: Any) -> float:
 def _norm(g: Any) -> float:
     if isinstance(g, (tuple, list)):
         return math.hypot(*(_norm(part) for part in g if part is not None))
-    return float(np.linalg.norm(np.asarray(g).ravel()))
+    g, scale = np.asarray(g).ravel(), _scale(g)
+    return scale * float(np.linalg.norm(g / scale))
+
+
+def _scale(g: Any) -> float:
+    """The power of 2 next below the largest element, by which to divide exactly; 1 if all are 0."""
+    largest = float(np.max(np.abs(g), initial=0.0))
+    if not 0 < largest < math.inf:
+        return 1.0
+    return math.ldexp(1.0, max(math.frexp(largest)[1] - 1, int(np.finfo(g.dtype).minexp)))
 
 
 def _counts(wrt: Node, edges: list[Edge]) -> dict[Node, int]:

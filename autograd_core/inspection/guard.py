@@ -39,8 +39,12 @@ def check(
 
 def _kept(node: Node) -> Iterator[tuple[int, Any]]:
     outputs = node.out if isinstance(node.out, (tuple, list)) else (node.out,)
+    operands = node.operands or ()
+    tracked = sum(1 << i for i, parent in enumerate(node.parents) if parent is not None)
+    # An operand without axes is there even if no rule reads it.
+    _, read = node.op.kept(tracked, len(operands)) if tracked else (False, ())
     for slot, array in (
-        *enumerate(node.operands or ()),
+        *((i, x) for i, (x, reads) in enumerate(zip(operands, read, strict=False)) if reads),
         *((-1 - k, out) for k, out in enumerate(outputs)),
     ):
         if isinstance(array, np.ndarray):

@@ -12,7 +12,9 @@ import numpy as np
 from ..errors import GradientError
 from ..graph import Node, StandIn, topological_order
 from ..record import NO_PARAMS
+from ..registry import OPS, PROJECTION
 from ..tensor import Tensor
+from ..views import GETITEM, VIEWS
 from .summary import table
 
 __all__ = ["Held", "HeldArray", "held"]
@@ -92,9 +94,9 @@ _MOST = 10
 def held(tensor: Tensor) -> Held:
     """Count what the graph behind ``tensor`` keeps alive for the backward pass.
 
-    What is kept are the arrays that a rule will read; after ``backward()``, which releases them,
-    there are none. Lazy arrays are not counted. The value of ``tensor`` itself counts only if a
-    rule reads it.
+    What is kept are the arrays that a rule will read, which ``backward()`` releases, and parameters
+    of ops, such as a mask to select by, which go with the graph. Lazy arrays are not counted. The
+    value of ``tensor`` itself counts only if a rule reads it.
 
     Raises:
         GradientError: nothing was recorded.
@@ -145,11 +147,25 @@ def _arrays(node: Node) -> Iterator[tuple[Any, str]]:
             if parent is None:
                 yield x, "operand"
             else:
-                yield x, "leaf" if parent.op is None else "result"
+                yield x, "leaf" if _viewed(parent).op is None else "result"
     for x in _inner(node.out):
         yield x, "result"
     for x in _inner(node.params):
         yield x, "parameter"
+
+
+def _viewed(node: Node) -> Node:
+    """The node whose memory the value of ``node`` surely is; itself if it may be its own."""
+    while node.op in _ALWAYS_VIEWS:
+        parent = node.parents[0]
+        if parent is None:
+            break
+        node = parent
+    return node
+
+
+# The others copy where they must, or a small part of something large.
+_ALWAYS_VIEWS = (VIEWS | {PROJECTION}) - {GETITEM, OPS[np.reshape], OPS[np.ravel]}
 
 
 def _inner(x: Any) -> Iterator[Any]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ from ..errors import NonFiniteError
 from ..graph import Node
 from ..registry import PROJECTION
 from ..tensor import CAST, Tensor
+from ..transforms.boxes import is_box
 from . import guard, lines, nonfinite
 from .lines import Line
 from .report import Report
@@ -31,7 +34,8 @@ class Inspection:
     ``nodes``
         the boxes that were recorded, in order.
     ``values``
-        from a node to its value; of leaves and others that a recorded op read, too.
+        from a node to its value; of leaves and others that a recorded op read, too. That of a leaf
+        is what was read last.
     ``operands``
         from a node to the values that its op was called with, tracked or not.
     ``walks``
@@ -162,19 +166,36 @@ def inspect(nonfinite: str = "raise") -> Iterator[Inspection]:
         yield seen
 
 
+class _Progress:
+    """A walk back under way: what was noted, where it is, walks and what was found inside it."""
+
+    __slots__ = ("inside", "nested", "node", "walk")
+
+    def __init__(self) -> None:
+        self.walk: Any = None
+        self.node: Any = None
+        self.nested: list[Walk] = []
+        self.inside: dict[Node, Report | None] = {}
+
+
 class _Watch:
     """Takes what the engine tells, into an `Inspection`."""
 
     def __init__(self, seen: Inspection, way: str) -> None:
         self.seen = seen
         self.way = way
-        now = record.mode.get()
         # Who listened before, be it only for values, goes on listening.
-        self.outer: Any = record.watcher.get() if isinstance(now, bool) else now
+        self.outer: Any = record.listener()
         self.sums: dict[Node, guard.Sums] = {}
-        self.made_by: dict[int, Node] = {}
-        # Walks that are under way, one inside another, and where each is.
-        self.under_way: list[list[Any]] = []
+        # By its identity, which nothing else can take while it is held here, a value and its node.
+        self.made_by: dict[int, tuple[Any, Node]] = {}
+        self._local = threading.local()
+
+    @property
+    def under_way(self) -> list[_Progress]:
+        """Walks that are under way in this thread, one inside another."""
+        found: list[_Progress] = self._local.__dict__.setdefault("walks", [])
+        return found
 
     # --- recording ------------------------------------------------------------------------
 
@@ -186,6 +207,8 @@ class _Watch:
             while parent is not None and parent not in seen.values:
                 self._enter(parent, x, place, rule)
                 parent = parent.parents[0] if parent.op is CAST else None
+            if parent is not None and parent.op is None and seen.values[parent] is not x:
+                self._enter(parent, x, None, None)  # a leaf that has another value since
         self._enter(node, value, place, rule)
         seen.nodes.append(node)
         seen.operands[node] = operands
@@ -206,22 +229,27 @@ class _Watch:
         if rule is not None:
             seen.rules[node] = rule
         if isinstance(value, (np.ndarray, np.generic)):
-            # The value is alive as long as this, so nothing else can take its identity.
-            self.made_by[id(value)] = node
+            self.made_by[id(value)] = value, node
 
     def _caller(self) -> tuple[lines.Place | None, Node | None]:
         place = lines.caller(in_rule=bool(self.under_way))
         if place is not None or not self.under_way:
             return place, None
-        rule = self.under_way[-1][1]
+        rule = self.under_way[-1].node
         return self.seen.places.get(rule), rule
 
     def where(self, what: Any) -> str | None:
-        node = what if type(what) is Node else self.made_by.get(id(what))
+        node = what if type(what) is Node else self.made_by.get(id(what), (None, None))[1]
         place = None if node is None else self.seen.places.get(node)
         if place is not None:
             return str(lines.read(place))
         return self.outer.where(what) if hasattr(self.outer, "where") else None
+
+    def references(self, array: Any) -> int:
+        seen = self.seen
+        count = sum(value is array for value in seen.values.values()) + (id(array) in self.made_by)
+        count += sum(x is array for operands in seen.operands.values() for x in operands)
+        return count + (0 if self.outer is None else self.outer.references(array))
 
     # --- walks ------------------------------------------------------------------------------
 
@@ -232,7 +260,7 @@ class _Watch:
 
     @contextmanager
     def walking(self) -> Iterator[None]:
-        self.under_way.append([None, None])
+        self.under_way.append(_Progress())
         try:
             yield
         finally:
@@ -240,41 +268,70 @@ class _Watch:
 
     def begin(self, roots: dict[Node, Any], order: list[Node], guarded: bool) -> None:
         state = self.under_way[-1]
-        walks, again = self.seen.walks, state[0]
-        walk = state[0] = Walk(roots, order, guarded)
+        walks, again = self.seen.walks, state.walk
+        walk = state.walk = Walk(roots, order, guarded)
         if again is not None:
             walks[walks.index(again)] = walk
+            while state.nested:
+                walks.remove(state.nested.pop())  # they are made again too
             return
         walks.append(walk)
+        for outer in self.under_way[:-1]:
+            outer.nested.append(walk)
+        if self._box() is not None:
+            return  # the walk outside asks about values
         for node in roots:
-            if not all_finite(self.seen.find(node)):
-                self._report(nonfinite.of_value(self.seen, node))
+            value = self._weighed(walk, node)
+            if not all_finite(value):
+                index = nonfinite.first_bad(value)
+                self._report(nonfinite.of_value(self.seen, node, index))
                 break
+
+    def _weighed(self, walk: Walk, node: Node) -> Any:
+        """The value that a walk starts from; zero where its weight is, which asks for no slope."""
+        value, seed = self.seen.find(node), walk.seed(node)
+        if all_finite(value) or type(seed) is list or np.shape(seed) != np.shape(value):
+            return value
+        return np.where(np.equal(seed, 0), 0.0, value)
 
     def visit(self, node: Node, g: Any) -> None:
         state = self.under_way[-1]
-        state[1] = node
-        state[0].visit(node, g)
+        state.node = node
+        state.walk.visit(node, g)
 
     def sent(self, node: Node, contribution: Any) -> None:
-        self.under_way[-1][0].add(node, contribution)
+        self.under_way[-1].walk.add(node, contribution)
 
     def end(self, found: dict[Node, Any]) -> None:
-        walk = self.under_way[-1][0]
-        if any(not all_finite(self.seen.find(node)) for node in walk.roots):
+        state, box = self.under_way[-1], self._box()
+        walk = state.walk
+        if box is None and any(not all_finite(self._weighed(walk, node)) for node in walk.roots):
             return  # reported when it began
-        for node in found:
-            if not all_finite(walk.inner(node)):
-                self._report(nonfinite.of_gradient(self.seen, walk, node))
-                break
+        report = None
+        bad = next((node for node in found if not all_finite(walk.inner(node))), None)
+        if bad is not None:
+            with record.watched(None):  # to find out takes rules, and a box runs its function
+                report = nonfinite.of_gradient(self.seen, walk, bad)
+            inner = state.inside.get(report.node)
+            if inner is not None:
+                report = replace(inner, onward=(*inner.onward, *report.onward))
+        if box is not None:
+            self.under_way[-2].inside[box] = report  # which the walk outside may drop
+        elif report is not None:
+            self._report(report)
 
-    def pushed(self, order: list[Node], tangents: dict[Node, Any]) -> None:
-        tips = set(order) - {parent for node in order for parent in node.parents}
-        for node in tips:
-            if not all_finite(self.seen.find(node)):
-                self._report(nonfinite.of_value(self.seen, node))
+    def _box(self) -> Node | None:
+        """The box whose inside is walked; None if a walk of the user's is."""
+        outer: Node | None = self.under_way[-2].node if len(self.under_way) > 1 else None
+        return outer if outer is not None and is_box(outer.op) else None
+
+    def pushed(self, roots: list[Node], order: list[Node], tangents: dict[Node, Any]) -> None:
+        for node in roots:
+            value = self.seen.find(node)
+            if not all_finite(value):
+                self._report(nonfinite.of_value(self.seen, node, nonfinite.first_bad(value)))
                 return
-        for node in tips:
+        for node in roots:
             if not all_finite(tangents.get(node)):
                 self._report(nonfinite.of_tangent(self.seen, order, tangents, node))
                 return

@@ -11,6 +11,7 @@ import numpy as np
 from ..graph import Node, StandIn
 from ..registry import PROJECTION
 from ..tensor import CAST
+from ..transforms.boxes import is_box
 from . import traps
 from .boxes import enclosing
 from .lines import Line
@@ -21,7 +22,7 @@ from .walks import Sent, Walk, all_finite, pull
 if TYPE_CHECKING:
     from .inspector import Inspection
 
-__all__ = ["of_gradient", "of_tangent", "of_value", "unreported"]
+__all__ = ["first_bad", "of_gradient", "of_tangent", "of_value", "unreported"]
 
 
 # --- forward ------------------------------------------------------------------------------------
@@ -34,10 +35,12 @@ class _Place(NamedTuple):
     element: tuple[int, ...]
 
 
-def of_value(seen: Inspection, node: Node, dropped: bool = False) -> Report:
-    """Report where the first bad element of the value at ``node`` came from."""
-    here = _Place(node, _first_bad(seen.values[node]))
+def of_value(seen: Inspection, node: Node, index: tuple[int, ...], dropped: bool = False) -> Report:
+    """Report where the bad element at ``index`` of the value at ``node`` came from."""
+    here = _Place(node, index)
     trail = [here]
+    # What the last op read: a leaf may have been given another value since.
+    bad = _at(seen.values[node], index)
     turned: tuple[Node, tuple[int, ...]] | None = None
     culprit: tuple[int, tuple[int, ...]] | None = None
     while True:
@@ -56,10 +59,15 @@ def of_value(seen: Inspection, node: Node, dropped: bool = False) -> Report:
                 break
             here = trail[-1] = _Place(node.parents[0], index)  # type: ignore[arg-type]
             continue
-        again, numbers = partial(_again, node, index), harmless(node, len(operands))
-        # A constant may be infinite on purpose, as a bound is: what was computed is asked first.
-        found = offender(again, operands, numbers, [p is not None for p in node.parents])
-        found = found or offender(again, operands, numbers)
+        if is_box(node.op):
+            # It cannot be computed again, but what was computed inside it was recorded.
+            inner = _inner(seen, node, index)
+            if inner is None:
+                break
+            here = inner
+            trail.append(here)
+            continue
+        found = _offender(node, index, operands)
         if found is None:
             break
         k, element = found
@@ -80,13 +88,14 @@ def of_value(seen: Inspection, node: Node, dropped: bool = False) -> Report:
         trail = trail[: 1 + [place.node for place in trail].index(node)]
         culprit = None
     onward = [place.node for place in reversed(trail[:-1])]
-    return _forward_report(seen, node, index, culprit, onward, dropped)
+    return _forward_report(seen, node, index, bad, culprit, onward, dropped)
 
 
 def _forward_report(
     seen: Inspection,
     node: Node,
     index: tuple[int, ...],
+    number: Any,
     culprit: tuple[int, tuple[int, ...]] | None,
     onward: list[Node],
     dropped: bool,
@@ -94,14 +103,12 @@ def _forward_report(
     operands = seen.operands.get(node)
     value = seen.values[node]
     if operands is None:
-        number = _at(value, index)
         what = f"the input {_name(node)}" if node.name else _name(node)
         trap, remedy = traps.came_in(number, what)
         at, op = f"{_name(node)} holds {digits(number)}", _name(node)
     elif culprit is not None:
         k, index = culprit
-        number = np.asarray(operands[k])[index]
-        trap, remedy = traps.came_in(number, f"operand {k}")
+        trap, remedy = traps.came_in(number, f"operand {k}", constant=True)
         at, op = f"operand {k}, which is not tracked, holds {digits(number)}", node.op.name
     else:
         several = isinstance(value, (tuple, list))
@@ -109,7 +116,7 @@ def _forward_report(
         number = _at(value, index)
         numbers = _numbers(node, operands, inner)
         trap, remedy = traps.of_value(node, numbers, operands, number)
-        at, op = _worked(node, numbers, number), node.op.name
+        at, op = f"{_called(node, numbers)} = {digits(number)}", node.op.name
         index = inner
     return Report(
         "forward", trap, remedy, node, op, _inside(seen, node), _line(seen, node), index, at,
@@ -118,11 +125,38 @@ def _forward_report(
 
 
 def _same_value(seen: Inspection, node: Node) -> bool:
-    """Whether a node that no op recorded is a transform's name for a value that is known."""
+    """Whether a node that no op recorded is another's name in a transform or a box."""
     if node.op is None or len(node.parents) != 1:
         return False
     parent: Any = node.parents[0]
     return parent in seen.values and seen.values[parent] is seen.values[node]
+
+
+def _inner(seen: Inspection, box: Node, index: tuple[int, ...]) -> _Place | None:
+    """The node inside ``box`` that computed what it returns, which is the same array."""
+    value = seen.values[box]
+    if isinstance(value, (tuple, list)):
+        value, index = value[index[0]], index[1:]
+    return next(
+        (_Place(n, index) for n in seen.nodes if seen.values[n] is value and n != box), None
+    )
+
+
+def _offender(
+    node: Node, index: tuple[int, ...], operands: tuple[Any, ...]
+) -> tuple[int, tuple[int, ...]] | None:
+    """Which element of which operand made that at ``index`` bad; None if the op did."""
+    again, numbers = partial(_again, node, index), harmless(node, len(operands))
+    spots = None
+    if node.op.kind == "elementwise" and not node.params:
+        # It depends on one element of each operand: there is no need to look at the others.
+        spots = [_spot(index, np.shape(x)) for x in operands]
+        operands = tuple(np.asarray(x)[spot] for x, spot in zip(operands, spots, strict=True))
+        again = partial(_again, node, ())
+    # A constant may be infinite on purpose, as a bound is: what was computed is asked first.
+    found = offender(again, operands, numbers, [p is not None for p in node.parents])
+    found = found or offender(again, operands, numbers)
+    return found if found is None or spots is None else (found[0], spots[found[0]])
 
 
 def _again(node: Node, index: tuple[int, ...], operands: list[Any]) -> Any:
@@ -140,7 +174,7 @@ def of_gradient(seen: Inspection, walk: Walk, node: Node) -> Report:
     into: dict[Node, list[Sent]] = {}
     for edge in walk.edges():
         into.setdefault(edge.parent, []).append(edge)
-    index = _first_bad(walk.inner(node))
+    index = first_bad(walk.inner(node))
     trail = [node]
     while True:
         seed = walk.seed(node)
@@ -192,8 +226,7 @@ def _edge_report(
     number = _at(edge.contribution, index)
     trap, remedy = traps.of_slope(node, i, numbers, slope, number)
     incoming = "" if slope is None else f"gradient {digits(slope)} in, "
-    inputs = ", ".join(map(digits, numbers)) if numbers else "..."
-    at = f"{node.op.name}({inputs}): {incoming}{digits(number)} out to operand {i}"
+    at = f"{_called(node, numbers)}: {incoming}{digits(number)} out to operand {i}"
     return Report(
         "backward", trap, remedy, node, node.op.name, _inside(seen, node), _line(seen, node),
         index, at, _described(seen, node), _steps(seen, _path(node)),
@@ -248,9 +281,9 @@ def _sum_report(
     seen: Inspection, node: Node, index: tuple[int, ...], readers: list[Node], trail: list[Node]
 ) -> Report:
     names = " and ".join(_name(reader) for reader in readers)
+    trap, remedy = traps.overflow("the sum of gradients", node.dtype)
     return Report(
-        "backward", f"the sum of gradients overflows {node.dtype}", traps.SCALE, node,
-        _name(node), _inside(seen, node), _line(seen, node), index,
+        "backward", trap, remedy, node, _name(node), _inside(seen, node), _line(seen, node), index,
         f"finite gradients from {names} add up to what {node.dtype} does not hold",
         (), _steps(seen, _path(node)), _steps(seen, list(reversed(trail[:-1]))),
     )  # fmt: skip
@@ -263,7 +296,7 @@ def of_tangent(seen: Inspection, order: list[Node], tangents: dict[Node, Any], t
     """Report the first box, in order, whose tangent is bad while those that came in are finite."""
     bad = {node for node in order if not all_finite(_plain(tangents.get(node)))}
     blamed = next((n for n in order if n in bad and not any(p in bad for p in n.parents)), tip)
-    index = _first_bad(_plain(tangents[blamed]))
+    index = first_bad(_plain(tangents[blamed]))
     number = _at(_plain(tangents[blamed]), index)
     if blamed.op is None or blamed.op is PROJECTION:
         trap, remedy = "the tangent given is not finite", "look at what is passed as tangents"
@@ -273,10 +306,10 @@ def of_tangent(seen: Inspection, order: list[Node], tangents: dict[Node, Any], t
         numbers = _numbers(blamed, operands, index)
         moved = [i for i, p in enumerate(blamed.parents) if p in tangents]
         trap, remedy = traps.of_slope(blamed, moved[0], numbers, None, number)
-    inputs = ", ".join(map(digits, numbers))
+    at = _name(blamed) if blamed.op is None else _called(blamed, numbers)
     return Report(
         "tangent", trap, remedy, blamed, _name(blamed), _inside(seen, blamed),
-        _line(seen, blamed), index, f"{_name(blamed)}({inputs}): tangent {digits(number)} out",
+        _line(seen, blamed), index, f"{at}: tangent {digits(number)} out",
         _described(seen, blamed), _steps(seen, _path(blamed)), (),
     )  # fmt: skip
 
@@ -298,20 +331,19 @@ def unreported(seen: Inspection) -> Report | None:
         return None
     read = {parent for node in seen.nodes for parent in node.parents}
     tips = [node for node in bad if node not in read]
-    if tips:
-        return of_value(seen, tips[0])
-    return of_value(seen, min(inputs or bad, key=lambda node: node.number), dropped=True)
+    first = tips[0] if tips else min(inputs or bad, key=lambda node: node.number)
+    return of_value(seen, first, first_bad(seen.values[first]), dropped=not tips)
 
 
 # --- in words -----------------------------------------------------------------------------------
 
 
-def _first_bad(value: Any) -> tuple[int, ...]:
+def first_bad(value: Any) -> tuple[int, ...]:
     """The index of the first element that is not finite; of several outputs, which comes first."""
     if isinstance(value, (tuple, list)):
         for k, part in enumerate(value):
             if part is not None and not all_finite(part):
-                return (k, *_first_bad(part))
+                return (k, *first_bad(part))
     return tuple(int(i) for i in np.argwhere(~np.isfinite(np.asarray(value)))[0])
 
 
@@ -331,14 +363,18 @@ def _numbers(node: Node, operands: Iterable[Any], index: tuple[int, ...] | None)
         if x is None or isinstance(x, (Node, StandIn)):
             return []  # left out, or not kept
         x = np.asarray(x)
-        places = zip(index[len(index) - x.ndim :], x.shape, strict=True)
-        found.append(x[tuple(0 if n == 1 else i for i, n in places)])
+        found.append(x[_spot(index, x.shape)])
     return found
 
 
-def _worked(node: Node, numbers: list[Any], result: Any) -> str:
-    inputs = ", ".join(map(digits, numbers)) if numbers else "..."
-    return f"{node.op.name}({inputs}) = {digits(result)}"
+def _spot(index: tuple[int, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Where an operand of this shape has the element that was broadcast to ``index``."""
+    places = zip(index[len(index) - len(shape) :], shape, strict=True)
+    return tuple(0 if n == 1 else i for i, n in places)
+
+
+def _called(node: Node, numbers: list[Any]) -> str:
+    return f"{node.op.name}({', '.join(map(digits, numbers)) or '...'})"
 
 
 def _name(node: Node) -> str:
@@ -352,6 +388,11 @@ def _name(node: Node) -> str:
 def _renames(node: Node) -> bool:
     """Whether a node is its operand under another name, as a transform's argument is."""
     return node.op is CAST and node.parents[0] is not None and node.dtype == node.parents[0].dtype
+
+
+def _stands_in(seen: Inspection, node: Node) -> bool:
+    """Whether a node is an operand's name inside a box."""
+    return is_box(node.op) and node in seen.values and node not in seen.operands
 
 
 def _inside(seen: Inspection, node: Node) -> tuple[str, ...]:
@@ -410,5 +451,5 @@ def _steps(seen: Inspection, nodes: Iterable[Node]) -> tuple[Step, ...]:
     return tuple(
         Step(_name(node), _line(seen, node), node)
         for node in nodes
-        if not _renames(node) and node.op is not PROJECTION
+        if not (_renames(node) or node.op is PROJECTION or _stands_in(seen, node))
     )

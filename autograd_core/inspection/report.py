@@ -91,7 +91,7 @@ class Report:
     dropped: bool = False
 
     def __str__(self) -> str:
-        where = "".join(f" in {name}" for name in (self.op, *self.inside))
+        where = "".join(f" in {name}" for name in dict.fromkeys((self.op, *self.inside)))
         lines = [f"{self.trap} ({self.when}{where})", ""]
         if self.line is not None:
             lines += [f"  {self.line.at}, in {self.line.function}", self.line.marked("    ")]

@@ -9,15 +9,16 @@ from typing import Any
 import numpy as np
 
 from ..graph import Node
+from ..registry import OPS
 
-__all__ = ["SCALE", "came_in", "of_slope", "of_value"]
+__all__ = ["came_in", "of_slope", "of_value", "overflow"]
 
 #: A trap's name, and its remedy.
 Trap = tuple[str, str]
 
-SCALE = (
-    "compute in float64, or keep the numbers smaller: scale the input, the loss or the learning "
-    "rate down, clip the gradient"
+_SMALLER = (
+    "keep the numbers smaller: scale the input, the loss or the learning rate down, clip the "
+    "gradient"
 )
 _LOG = (
     "keep the argument away from 0, as in np.log(np.maximum(x, 1e-12)); a log of probabilities is "
@@ -45,7 +46,12 @@ _LOGS = {"log": 0.0, "log2": 0.0, "log10": 0.0, "log1p": -1.0}
 _DIVISIONS = ("divide", "remainder", "fmod", "floor_divide")
 _EXPS = ("exp", "exp2", "expm1", "sinh", "cosh", "logaddexp", "softplus")
 _POWERS = ("power", "float_power")
-_SQUARES = ("sum", "square", "multiply", "power", "einsum", "vecdot", "matmul", "add")
+# Of those that are not elementwise, where finite numbers give an infinite one only by their size.
+_GROWING = (
+    "sum", "mean", "cumsum", "sum_runs", "overlap_add", "scatter", "fft", "ifft", "rfft", "irfft",
+    "astype", "bincount", "prod", "cumprod", "det", "cofactor", "norm", "p_norm", "nansum",
+    "nanmean", "convolve", "cross", "einsum", "matmul", "matvec", "outer", "vecdot", "vecmat",
+)  # fmt: skip
 # Where the slope is infinite, of functions of one number.
 _EDGES: dict[str, tuple[float, ...]] = {
     "sqrt": (0.0,), "cbrt": (0.0,), "reciprocal": (0.0,), "log": (0.0,), "log2": (0.0,),
@@ -54,13 +60,14 @@ _EDGES: dict[str, tuple[float, ...]] = {
 }  # fmt: skip
 
 
-def came_in(number: Any, what: str) -> Trap:
-    """The trap of a value that was not finite when it came in."""
-    kind = "nan" if np.isnan(number) else "inf"
+def came_in(number: Any, what: str, constant: bool = False) -> Trap:
+    """The trap of a value that was not finite when it came in; an infinite constant is a mask."""
+    if constant and not np.isnan(number):
+        return (f"inf in {what}", _MASK)
     return (
-        f"{kind} in {what}",
-        "it was there before anything was recorded: look at the data, or at what computed it; "
-        "np.isfinite(x).all() tells",
+        f"{'nan' if np.isnan(number) else 'inf'} in {what}",
+        "it was there before anything was recorded: look at the data (np.isfinite(x).all() tells), "
+        "at what computed it or, of a parameter, at the step that changed it last",
     )
 
 
@@ -78,14 +85,21 @@ def of_value(node: Node, x: Sequence[Any], operands: Iterable[Any], result: Any)
     if not x and np.isnan(result) and not all(np.size(v) for v in operands):
         return (f"{name} of no elements", "an empty array has none: leave it out")
     outside = _outside(node, x)
-    if (outside is None and np.isinf(result)) or (not x and all(map(_finite, operands))):
-        return _overflow(name, node.dtype if not isinstance(node.dtype, tuple) else None)
+    finite = all(map(_finite, operands))
+    if node.op.fn not in OPS or (not x and finite and name not in _GROWING):
+        # What a function of the user's computes, or one of many numbers, is not known here.
+        return (
+            f"{name} gives {'nan' if np.isnan(result) else 'inf'}",
+            "look at its operands: a value at the edge of its domain, or too large a number",
+        )
+    if (outside is None and np.isinf(result)) or (not x and finite):
+        return overflow(name, node.dtype)
     infinite = [v for v in x if np.isinf(v)]
     if name in ("add", "subtract") and len(infinite) == 2:
         return ("inf - inf", _MASK)
     if name == "multiply" and infinite:
         return ("0 * inf", "select with np.where(mask, x, 0.0) instead of multiplying by a mask")
-    if infinite or not (x or all(map(_finite, operands))):
+    if infinite or not (x or finite):
         return (f"{name} of an infinite value gives nan", _MASK)
     if outside is not None:
         return outside
@@ -93,10 +107,12 @@ def of_value(node: Node, x: Sequence[Any], operands: Iterable[Any], result: Any)
 
 
 def _of_logs(name: str, x: list[Any], _result: Any) -> Trap | None:
-    if name not in _LOGS or not x or np.iscomplexobj(x[0]):
+    if name not in _LOGS or not x:
         return None
     if x[0] == _LOGS[name]:
         return ("log of 0" if name != "log1p" else "log of 0, log1p(-1)", _LOG)
+    if np.iscomplexobj(x[0]):
+        return None
     return ("log of a negative number", _LOG) if x[0] < _LOGS[name] else None
 
 
@@ -109,14 +125,16 @@ def _of_divisions(name: str, x: list[Any], result: Any) -> Trap | None:
         return ("0 / 0" if x[0] == 0 else "division by 0", _DIVIDE)
     if np.isinf(x[0]) and np.isinf(x[1]):
         return ("inf / inf", _EXP)
-    return _overflow("the quotient", np.asarray(result).dtype) if np.isinf(result) else None
+    return overflow("the quotient", np.asarray(result).dtype) if np.isinf(result) else None
 
 
 def _of_powers(name: str, x: list[Any], result: Any) -> Trap | None:
-    if name not in _POWERS or len(x) != 2 or np.iscomplexobj(result):
+    if name not in _POWERS or len(x) != 2:
         return None
-    if x[0] == 0 and x[1] < 0:
+    if x[0] == 0 and np.real(x[1]) < 0:
         return ("0 to a negative power", _DIVIDE)
+    if np.iscomplexobj(result):
+        return None
     if x[0] < 0 and np.isnan(result):
         return (
             "a negative number to a fractional power",
@@ -126,13 +144,14 @@ def _of_powers(name: str, x: list[Any], result: Any) -> Trap | None:
 
 
 def _of_others(name: str, x: list[Any], result: Any) -> Trap | None:
+    if name == "arctanh" and x and abs(x[0]) == 1:
+        return ("arctanh at the end of [-1, 1]", _UNIT)
     if not x or np.iscomplexobj(result):
         return None
     if name == "sqrt" and x[0] < 0:
         return ("square root of a negative number", _SQRT)
-    if name in ("arcsin", "arccos", "arctanh") and abs(x[0]) >= 1:
-        at = "at the end of" if abs(x[0]) == 1 else "outside"
-        return (f"{name} {at} [-1, 1]", _UNIT)
+    if name in ("arcsin", "arccos", "arctanh") and abs(x[0]) > 1:
+        return (f"{name} outside [-1, 1]", _UNIT)
     if name in _EXPS and np.isinf(result):
         dtype = np.asarray(result).dtype
         limit = math.log(float(np.finfo(dtype).max)) / (math.log(2) if name == "exp2" else 1)
@@ -140,11 +159,14 @@ def _of_others(name: str, x: list[Any], result: Any) -> Trap | None:
     return None
 
 
-def _overflow(what: str, dtype: Any) -> Trap:
-    if dtype is None or dtype.kind not in "fc":
-        return (f"overflow in {what}", SCALE)
-    largest = float(np.finfo(dtype).max)
-    return (f"overflow in {what}: {dtype} holds at most {largest:.4g}", SCALE)
+def overflow(what: str, dtype: Any) -> Trap:
+    """The trap of a finite number too large for its dtype."""
+    if isinstance(dtype, tuple) or dtype.kind not in "fc":
+        return (f"overflow in {what}", _SMALLER)
+    limits = np.finfo(dtype)
+    wider = {16: "float32", 32: "float64"}.get(limits.bits)
+    remedy = f"compute in {wider}, or {_SMALLER}" if wider else _SMALLER
+    return (f"overflow in {what}: {dtype} holds at most {float(limits.max):.4g}", remedy)
 
 
 def _outside(node: Node, x: Sequence[Any]) -> Trap | None:
@@ -176,14 +198,15 @@ def of_slope(node: Node, i: int, x: Sequence[Any], g: Any, result: Any) -> Trap:
     elementwise; else empty and None.
     """
     name, dtype = node.op.name, node.dtype
-    if any(not np.isfinite(v) for v in x):
+    read = x or [v for v in node.operands or () if isinstance(v, np.ndarray)]
+    if not all(map(_finite, read)):
         return (
             f"{name} of a value that is not finite",
             "its derivative there is not finite either: keep the value finite, or select it away "
             "by np.where before the op, so that no gradient comes there",
         )
-    if x and name in _EDGES and not np.iscomplexobj(x[0]) and float(x[0]) in _EDGES[name]:
-        return _at_edge(node, float(x[0]))
+    if x and name in _EDGES and complex(x[0]) in _EDGES[name]:
+        return _at_edge(node, float(np.real(x[0])))
     if len(x) == 2 and name in _DIVISIONS and x[1] == 0:
         return ("division by 0", _DIVIDE)
     if len(x) == 2 and name in _POWERS and x[0] == 0:
@@ -199,13 +222,16 @@ def of_slope(node: Node, i: int, x: Sequence[Any], g: Any, result: Any) -> Trap:
     if _outside(node, x) is not None:
         at = ", ".join(f"{float(v):g}" for v in x)
         return (f"infinite slope of {name} at {at}", "keep the argument away from there")
-    if g is None:
+    if not x and node.op.kind in ("linear", "multilinear"):
+        return overflow(f"the gradient of {name}", dtype)
+    if g is None or not x or node.op.fn not in OPS:
         return (
             f"the derivative of {name} is not finite",
-            "look at the operands: a value at the edge of its domain, or too large a number",
+            "look at its operands: a value at the edge of its domain, or too large a number"
+            + ("" if g is None or x else "; compute inside the block to have them here"),
         )
     if np.isfinite(g) and g != 0:
-        return _overflow(f"the gradient of {name}", dtype if not isinstance(dtype, tuple) else None)
+        return overflow(f"the gradient of {name}", dtype)
     return (f"{name} has no finite derivative there", "keep its argument away from that point")
 
 
@@ -213,11 +239,23 @@ def _at_edge(node: Node, at: float) -> Trap:
     name = node.op.name
     what = f"infinite slope of {name} at {at:g}"
     if name == "sqrt":
-        below = node.parents[0]
-        squares = below is not None and below.op is not None and below.op.name in _SQUARES
+        squares = _of_squares(node.parents[0])
         return (f"norm at 0: {what}", _NORM) if squares else (what, _SQRT)
     if name in _LOGS:
         return (what, _LOG)
     if name in ("arcsin", "arccos", "arctanh", "arccosh"):
         return (what, _UNIT)
     return (what, _DIVIDE if name == "reciprocal" else "keep the argument away from there")
+
+
+def _of_squares(node: Node | None) -> bool:
+    """Whether a value is a square, or a sum of squares."""
+    if node is None or node.op is None:
+        return False
+    name, parents = node.op.name, node.parents
+    if name in ("sum", "mean", "add"):
+        return all(_of_squares(parent) for parent in parents if parent is not None)
+    if name == "power":
+        return bool(np.all(np.equal((node.operands or (0, 0))[1], 2)))
+    pair = name in ("multiply", "matmul", "vecdot", "einsum") and len(parents) == 2
+    return name == "square" or (pair and parents[0] is parents[1])

@@ -12,7 +12,7 @@ from .. import settings
 from ..errors import RuleError
 from ..record import mode, watcher
 from ..transforms.batched import one_example
-from .trial import Lost, Point, Rough, Subject, Trial, merge, random_like, typical
+from .trial import MOVED, Lost, Point, Rough, Subject, Trial, merge, random_like, typical
 
 __all__ = ["check_near", "check_on_sample", "compared"]
 
@@ -49,7 +49,7 @@ def check_on_sample(
             _refuse_integers(subject, operands)
             point = _spread(subject, operands, 0.0 if k < 2 else SPREADS[-k], rng)
             try:
-                merge(errors, _check(subject, point, operands, params, rng, coarse=k > 3))
+                merge(errors, _check(subject, point, operands, params, rng, max(k - 1, 0)))
             except (Rough, Lost) as found:
                 trouble = str(found)
             else:
@@ -89,7 +89,7 @@ def check_near(subject: Subject, operands: Sequence[Any], params: dict[str, Any]
         for k, spread in enumerate(SPREADS):
             point = _spread(subject, operands, spread, rng)
             try:
-                _check(subject, point, operands, params, rng, coarse=k > 2)
+                _check(subject, point, operands, params, rng, k)
             except Rough as found:
                 rough = str(found)
             except Lost:
@@ -150,9 +150,11 @@ def _check(
     given: Sequence[Any],
     params: dict[str, Any],
     rng: np.random.Generator,
-    coarse: bool,
+    tried: int,
 ) -> dict[str, float]:
-    trial = Trial(subject, point, params)
+    """Check at a point, after others were ``tried``: fewer elements move, and less is asked."""
+    moved = (MOVED, 8, 2)[min(tried, 2)]
+    trial = Trial(subject, point, params, moved)
     try:
         trial.start()
     except RuleError:
@@ -161,14 +163,14 @@ def _check(
         # In the precision of the call: the function may be compiled for that one.
         point = [np.array(x) if isinstance(x, np.ndarray) else x for x in given]
         point = [np.asarray(x) if i in subject.moving else x for i, x in enumerate(point)]
-        trial = Trial(subject, point, params)
+        trial = Trial(subject, point, params, moved)
         try:
             trial.start()
         except RuleError:
             raise
         except Exception:
             raise Lost(f"it raised {type(error).__name__}: {error}") from None
-    trial.precision(coarse)
+    trial.precision(coarse=tried > 2)
     try:
         return trial.check(rng)
     except RuleError:

@@ -22,16 +22,19 @@ class _Estimate(NamedTuple):
 class Slopes:
     """Estimates of ``f'(0)``, each with a step an eighth of the one before, made when needed.
 
-    ``f(h)`` returns by how much the value at h differs from that at 0, and the size of the terms
-    that differ, whose relative rounding error is ``eps``.
+    ``f(h)`` returns by how much the value at h differs from that at 0. The relative rounding error
+    of what it is made of, of ``size``, is ``eps``. That may be ``guessed``; then what agrees within
+    it alone does not count.
     """
 
     STEPS = 4
     #: What agrees within rounding alone counts at once if that is less than this part.
     CERTAIN = 1e-3
 
-    def __init__(self, f: Callable[[float], tuple[float, float]], eps: float) -> None:
-        self._f, self._eps = f, eps
+    def __init__(
+        self, f: Callable[[float], float], eps: float, size: float, guessed: bool = False
+    ) -> None:
+        self._f, self._eps, self._size, self._guessed = f, eps, size, guessed
         self._made: list[_Estimate] = []
         #: The slope that agreed, or that with the widest step.
         self.best = np.nan
@@ -43,14 +46,13 @@ class Slopes:
 
     def _make(self) -> _Estimate:
         h = self._eps**0.2 / 8.0 ** len(self._made)
-        (above, size), (below, other) = self._f(h), self._f(-h)
-        half_above, half_below = self._f(h / 2)[0], self._f(-h / 2)[0]
+        above, below = self._f(h), self._f(-h)
         whole = (above - below) / (2 * h)
-        half = (half_above - half_below) / h
+        half = (self._f(h / 2) - self._f(-h / 2)) / h
         estimate = _Estimate(
             h,
             (4 * half - whole) / 3,  # the term in h² taken out
-            8 * self._eps * max(size, other) / h,
+            8 * self._eps * self._size / h,
             abs(above + below) / h,
         )
         self._made.append(estimate)
@@ -59,7 +61,8 @@ class Slopes:
     def _quick(self) -> float:
         """The central difference with the step that is best for a function like any."""
         h = self._eps ** (1 / 3)
-        return (self._f(h)[0] - self._f(-h)[0]) / (2 * h)
+        slope: float = (self._f(h) - self._f(-h)) / (2 * h)
+        return slope
 
     def agree(self, claimed: float, scale: float) -> tuple[bool, float]:
         """Whether an estimate agrees with ``claimed``, and the error over ``scale`` of the best.
@@ -83,21 +86,30 @@ class Slopes:
             doubtful = doubtful or off <= e.noise
         self.best = self._made[0].slope
         # Rounding may hide a difference, unless the wider steps, where it is less, show it.
+        doubtful = doubtful and not self._guessed
         return doubtful and self.settled(claimed) is None, best
 
     def settled(self, claimed: float) -> float | None:
         """The slope, if estimates agree with one another much better than with ``claimed``.
 
-        None where they do not, or at a kink.
+        None where they do not, or at a kink. Narrower steps must not say otherwise: a sort of many
+        numbers looks smooth, with another slope, at steps that are wide beside the gaps.
         """
         if self.lost or self.kinked:
             return None
-        found = [e.slope for e in self._estimates()]
-        for a, b, c in zip(found, found[1:], found[2:], strict=False):
-            if max(abs(a - b), abs(b - c)) <= 0.1 * abs(b - claimed) or (
-                np.isnan(claimed) and max(abs(a - b), abs(b - c)) <= 1e-3 * abs(b)
+        made = self._estimates()
+        for k, e in enumerate(made[1:-1]):
+            apart = max(abs(made[k].slope - e.slope), abs(e.slope - made[k + 2].slope))
+            off = abs(e.slope - claimed)
+            if np.isnan(claimed) and apart <= 1e-3 * abs(e.slope):
+                return e.slope
+            narrower = made[k + 2 :]
+            if (
+                e.noise < off
+                and apart <= 0.1 * off
+                and not any(abs(n.slope - e.slope) > max(0.1 * off, n.noise) for n in narrower)
             ):
-                return b
+                return e.slope
         return None
 
     @property

@@ -8,6 +8,7 @@ function is not smooth, and another point must be tried.
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -23,8 +24,8 @@ from .slopes import Slopes
 
 __all__ = ["Lost", "Point", "Rough", "Subject", "Trial", "merge", "random_like", "typical"]
 
-# How many elements the first direction moves: with few, a kink of one of many is rarely met. The
-# second moves all, so that one wrong element of many is seen; it costs too much beyond LARGE.
+# One direction moves all elements, so that one wrong one is seen; one moves a few, which rarely
+# meet a kink. Beyond LARGE, where a call costs much, the second is left out if the first will do.
 MOVED = 64
 LARGE = 100_000
 # Random numbers for arrays beyond it are repeated: drawing them would cost as much as the function.
@@ -78,8 +79,10 @@ def typical(x: Any) -> float:
 class Trial:
     """One point, and what is compared there."""
 
-    def __init__(self, subject: Subject, point: Point, params: dict[str, Any]) -> None:
-        self.subject, self.point, self.params = subject, point, params
+    def __init__(
+        self, subject: Subject, point: Point, params: dict[str, Any], moved: int = MOVED
+    ) -> None:
+        self.subject, self.point, self.params, self._moved = subject, point, params, moved
         # Integers stay what they are: indices, labels, counts.
         self.moving = [i for i in subject.moving if np.asarray(point[i]).dtype.kind in "fc"]
         self._recorded: Any = None
@@ -149,6 +152,7 @@ class Trial:
         dtypes = [y.dtype for y in self.values] + [self.point[i].dtype for i in self.moving]
         # The sums are in double precision, whatever the terms.
         self.eps = max(float(np.finfo(dtype).eps) for dtype in (*dtypes, np.dtype(float)))
+        self.coarse = coarse
         if coarse:  # an iteration that stops early is only as smooth as that
             self.eps = max(self.eps, float(np.finfo(np.float32).eps))
 
@@ -164,29 +168,40 @@ class Trial:
         self.w = [random_like(rng, self.point[i]).astype(self.point[i].dtype) for i in self.moving]
         self._check_elementwise()
         self.gradients = self._gradients_by_rule()
+        # How large the terms are whose rounding errors add up, at each order.
+        # Of a gradient that cancels (a saturated softmax) those of the value over the operand.
+        size = _size(self.u, self.values)
+        scale = min((typical(self.point[i]) for i in self.moving), default=1.0)
+        self._sizes = [size, math.hypot(_size(self.w, self.gradients), size / scale)]
         errors: dict[str, float] = {}
         walks = []
         for place, i in enumerate(self.moving):
             size = self.point[i].size
-            for dense in [False, True][: 0 if size == 0 else 1 if size > LARGE else 2]:
+            # Where the function was not smooth before, it is tried with less.
+            for dense in (True, False)[self._moved < MOVED <= size :] if size else ():
                 v = self._direction(i, rng, dense)
                 # Both orders are looked at along one direction, so that one call serves both.
                 at = self._along(self._both, i, v)
-                with contextlib.suppress(*[Rough, Lost][: 2 * (dense and size > MOVED)]):
-                    self._check_first(errors, place, v, lambda t, at=at: at(t)[0])
-                    walks.append((place, v, at))
+                try:
+                    self._check_first(errors, place, v, at)
+                except (Rough, Lost):
+                    if not dense or size <= MOVED:
+                        raise
+                    continue
+                walks.append((place, v, at))
+                if size > LARGE:
+                    break
         if subject.order == 2:
             curvature = self._second_by_rule()
             for place, v, at in walks:
                 i, g = self.moving[place], curvature[place]
-                slopes = Slopes(lambda t, at=at: at(t)[1], self.eps)  # type: ignore[misc]
+                slopes = self._slopes(_part(at, 1), 2)
                 try:
                     ok, error = self._agrees(slopes, g, v)
                 except Rough:
                     continue  # a second derivative need not exist
                 if not ok:
-                    wrong = "the derivative of its rule is wrong"
-                    self._report(i, g, v, self._contracted, wrong)
+                    self._report(i, g, v, 2)
                 merge(errors, {f"operand {self.label(i)}, order 2": error})
         return errors
 
@@ -195,11 +210,11 @@ class Trial:
     ) -> None:
         """Check the gradient and forward mode along a direction of one operand."""
         subject, i, g = self.subject, self.moving[place], self.gradients[place]
-        slopes, label = Slopes(at, self.eps), f"operand {self.label(i)}"
+        slopes, label = self._slopes(_part(at, 0), 1), f"operand {self.label(i)}"
         if subject.order:
             ok, error = self._agrees(slopes, g, v)
             if not ok:
-                self._report(i, g, v, self._weighted, "its rule is wrong")
+                self._report(i, g, v, 1)
             merge(errors, {label: error})
         # Without a rule of its own, of a general op, it is the other one transposed.
         if subject.forward and (g.size <= LARGE or subject.has_tangent or self._kind != "general"):
@@ -213,6 +228,13 @@ class Trial:
     @property
     def _kind(self) -> str:
         return self.subject.op.kind
+
+    def _slopes(self, f: Callable[[float], float], order: int) -> Slopes:
+        return Slopes(f, self.eps, self._sizes[order - 1], self.coarse)
+
+    def _slopes_along(self, order: int, i: int, v: Any) -> Slopes:
+        f = self._weighted if order == 1 else self._contracted
+        return self._slopes(self._along(f, i, v), order)
 
     def _check_elementwise(self) -> None:
         if self._kind != "elementwise":
@@ -232,8 +254,8 @@ class Trial:
         x = self.point[i]
         flat = x.reshape(-1)
         places = np.arange(x.size)
-        if not dense and x.size > MOVED:
-            places = rng.choice(x.size, MOVED, replace=False)
+        if not dense and x.size > self._moved:
+            places = rng.choice(x.size, self._moved, replace=False)
             places[:2] = 0, -1
         some = flat[places]
         scale = np.where(some == 0, typical(x), np.abs(some))
@@ -243,37 +265,40 @@ class Trial:
 
     def _along(self, f: Callable[[Point], Any], i: int, v: Any) -> Callable[[float], Any]:
         """``f`` as a function of a step along a direction, called once for each step."""
-        moved = np.flatnonzero(v)
+        moved: Any = np.flatnonzero(v)
+        if moved.size == v.size:
+            moved = slice(None)  # which is faster than all places, one by one
         made: dict[float, Any] = {}
 
         def at(t: float) -> Any:
             if t not in made:
                 point = list(self.point)
-                point[i] = point[i].copy()
-                point[i].flat[moved] += (t * v.flat[moved]).astype(point[i].dtype)
+                point[i] = point[i].copy(order="C")
+                flat = point[i].reshape(-1)  # a view of the copy
+                flat[moved] += (t * v.reshape(-1)[moved]).astype(flat.dtype)
                 made[t] = f(point)
             return made[t]
 
         return at
 
-    def _weighted(self, point: Point) -> tuple[float, float]:
-        """By how much the outputs differ, weighted by the cotangents; see `Slopes`."""
+    def _weighted(self, point: Point) -> float:
+        """By how much the outputs differ, weighted by the cotangents."""
         try:
             return _differ(self.u, self.outputs(point), self.values)
         except RuleError:
             raise
         except Exception:
-            return _NOWHERE
+            return np.nan
 
-    def _contracted(self, point: Point) -> tuple[float, float]:
+    def _contracted(self, point: Point) -> float:
         """By how much the gradient by the rule differs, contracted with a direction."""
         return self._both(point)[1]
 
-    def _both(self, point: Point) -> tuple[tuple[float, float], tuple[float, float]]:
+    def _both(self, point: Point) -> tuple[float, float]:
         """What `_weighted` and, at order 2, `_contracted` return, from one call."""
         if self.subject.order < 2:
-            return self._weighted(point), _NOWHERE
-        of_value = _NOWHERE
+            return self._weighted(point), np.nan
+        of_value = np.nan
         try:
             nodes, outputs = self.tracked(point)
             of_value = _differ(self.u, [y._value for y in outputs], self.values)
@@ -281,7 +306,7 @@ class Trial:
         except RuleError:
             raise
         except Exception:
-            return of_value, _NOWHERE
+            return of_value, np.nan
         gradients = [found.get(n, np.zeros(n.shape, n.dtype)) for n in nodes]
         return of_value, _differ(self.w, gradients, self.gradients)
 
@@ -363,17 +388,17 @@ class Trial:
 
     # --- saying what is wrong -----------------------------------------------------------------
 
-    def _report(self, i: int, g: Any, v: Any, f: Any, wrong: str) -> None:
+    def _report(self, i: int, g: Any, v: Any, order: int) -> None:
         """Raise for a wrong gradient; find the element where it is worst."""
         worst: tuple[float, str] = (0.0, "")
-        v = self._narrowed(i, g, v, f)
+        v = self._narrowed(i, g, v, order)
         for k in np.flatnonzero(v)[:MOVED]:
             units = [1.0, 1j] if g.dtype.kind == "c" else [1.0]
             numeric, off = 0.0 + 0.0j, False
             for unit in units:
                 e = np.zeros_like(v)
                 e.flat[k] = unit * abs(v.flat[k])
-                slopes = Slopes(self._along(f, i, e), self.eps)
+                slopes = self._slopes_along(order, i, e)
                 claimed = _along(g, e)
                 ok, _ = slopes.agree(claimed, self._size(g, e))
                 settled = slopes.best if ok else slopes.settled(claimed)
@@ -393,24 +418,27 @@ class Trial:
                     worst = (np.inf if np.isnan(distance) else distance, text)
         if not worst[1]:
             claimed = _along(g, v)
-            settled = self._settled(Slopes(self._along(f, i, v), self.eps), claimed)
+            settled = self._settled(self._slopes_along(order, i, v), claimed)
             text = f"along a direction it gives {claimed:.8g}, finite differences {settled:.8g}"
             worst = (0.0, text)
+        wrong = "its rule is wrong" if order == 1 else "the derivative of its rule is wrong"
         raise RuleError(
             f"{self.subject.name}: {wrong} for operand {self.label(i)}, shape {g.shape}: "
             f"{worst[1]}, with a random cotangent. Correct the rule, or declare check=False if "
             "another derivative is meant"
         )
 
-    def _narrowed(self, i: int, g: Any, v: Any, f: Any) -> Any:
+    def _narrowed(self, i: int, g: Any, v: Any, order: int) -> Any:
         """The part of a direction, of a few elements, along which a gradient is wrong."""
         places = np.flatnonzero(v)
         while places.size > MOVED:
             for half in np.array_split(places, 2):
                 part = np.zeros_like(v)
                 part.flat[half] = v.flat[half]
-                slopes, claimed = Slopes(self._along(f, i, part), self.eps), _along(g, part)
-                if not slopes.agree(claimed, self._size(g, part))[0] and slopes.settled(claimed):
+                slopes, claimed = self._slopes_along(order, i, part), _along(g, part)
+                if slopes.agree(claimed, self._size(g, part))[0]:
+                    continue
+                if slopes.settled(claimed) is not None:
                     v, places = part, half
                     break
             else:
@@ -431,27 +459,43 @@ class Trial:
         )
 
 
-_NOWHERE = (np.nan, np.nan)
+def _part(at: Callable[[float], Any], k: int) -> Callable[[float], float]:
+    def part(t: float) -> float:
+        value: float = at(t)[k]
+        return value
+
+    return part
 
 
-def _differ(u: list[Any], values: list[Any], before: list[Any]) -> tuple[float, float]:
-    """Re⟨u, values - before⟩, and the size of the terms that differ, for what rounding loses."""
-    total = size = 0.0
+def _size(u: list[Any], values: list[Any]) -> float:
+    """The size of the terms of Re⟨u, values⟩, whose rounding errors are random."""
+    return math.hypot(
+        *(float(np.linalg.norm(np.ravel(a) * y.ravel())) for a, y in zip(u, values, strict=True))
+    )
+
+
+def _differ(u: list[Any], values: list[Any], before: list[Any]) -> float:
+    """Re⟨u, values - before⟩, summed over the elements that differ; nan if shapes do."""
+    total = 0.0
     for a, y, old in zip(u, values, before, strict=True):
         y = np.asarray(y)
         if y.shape != old.shape:
-            return _NOWHERE
-        other = np.flatnonzero(y != old)
-        a, y, old = np.ravel(a)[other], np.ravel(y)[other], np.ravel(old)[other]
+            return np.nan
+        a, y, old = np.ravel(a), np.ravel(y), np.ravel(old)
+        differs = y != old
+        if not differs.all():
+            other = np.flatnonzero(differs)
+            a, y, old = a[other], y[other], old[other]
         wide = np.result_type(y.dtype, np.float64)
         total += float(np.vdot(a, y.astype(wide) - old).real)
-        size += float(np.sum(np.abs(a) * np.abs(old)))
-    return total, size
+    return total
 
 
 def _along(g: Any, v: Any) -> float:
     """Re⟨g, v⟩ over the elements that move."""
     moved = v != 0
+    if moved.all():
+        return float(np.vdot(g, v).real)
     return float(np.vdot(g[moved], v[moved]).real)
 
 
@@ -459,6 +503,4 @@ def _same(a: Any, b: Any) -> bool:
     a, b = np.asarray(a), np.asarray(b)
     if a.shape != b.shape or a.dtype != b.dtype:
         return False
-    return bool((a == b).all()) or (
-        a.dtype.kind in "fc" and np.array_equal(a, b, equal_nan=True)
-    )
+    return bool((a == b).all()) or (a.dtype.kind in "fc" and np.array_equal(a, b, equal_nan=True))

@@ -54,7 +54,7 @@ def check_gradients(
         args: arrays, or nested dicts, lists and tuples of arrays. Floating and complex ones are
             varied, in double precision; all else is passed on as it is.
         wrt: leaves by name that ``f`` reads besides, as in ``dict(model.named_parameters())``;
-            their values are varied and put back.
+            their values are varied and put back. One under two names goes by the first.
         order: 2 checks the gradient of the gradient too.
         modes: which of "reverse" and "forward" to check.
         gradient: for an ``f`` in plain NumPy that returns one number, a hand-written gradient:
@@ -101,6 +101,7 @@ def check_gradients(
         )
     by_hand = {"gradient": gradient, "vjp": vjp, "jvp": jvp, "hvp": hvp}
     functions = {k: v for k, v in by_hand.items() if v is not None}
+    _refuse_together(functions, leaves)
     with warnings.catch_warnings():
         # Differences step out of domains, and complex steps drop imaginary parts, on purpose.
         warnings.simplefilter("ignore")
@@ -166,9 +167,27 @@ def _refuse(
         raise TypeError("check_gradients: wrt maps names to leaves: {'w': w}")
 
 
+def _refuse_together(functions: Mapping[str, Any], leaves: Any) -> None:
+    """Refuse hand-written derivatives of which one would not be looked at."""
+    if "gradient" in functions and "vjp" in functions:
+        raise ValueError("check_gradients: gradient= and vjp= are of the same; give one of them")
+    if "hvp" in functions and "gradient" not in functions:
+        raise ValueError("check_gradients: hvp= goes with gradient=, whose derivative it is")
+    if functions and leaves:
+        raise ValueError(
+            f"check_gradients: {next(iter(functions))}= is for a function of its arguments alone; "
+            f"it cannot say what the gradient of {next(iter(leaves))} is"
+        )
+
+
 def _leaves(f: Any, wrt: Mapping[str, Tensor] | None) -> tuple[dict[str, Any] | None, bool]:
     """The leaves that are varied besides the arguments, and whether they are a module's own."""
     if isinstance(f, Foreign):
+        if wrt is not None:
+            raise ValueError(
+                "check_gradients: wrt is for leaves of this library; of a torch.nn.Module all "
+                "parameters are checked, and other arrays can be passed as arguments"
+            )
         return f.leaves() or None, False
     if wrt is None and hasattr(f, "named_parameters"):
         return dict(f.named_parameters()) or None, True
@@ -178,4 +197,6 @@ def _leaves(f: Any, wrt: Mapping[str, Tensor] | None) -> tuple[dict[str, Any] | 
                 f"check_gradients: wrt[{name!r}] is no leaf that requires a gradient; make it with "
                 "Tensor(..., requires_grad=True)"
             )
-    return (dict(wrt) if wrt else None), False
+    # A leaf under two names is one, as in a module.
+    once = {id(t): name for name, t in reversed((wrt or {}).items())}
+    return {name: t for name, t in (wrt or {}).items() if once[id(t)] == name} or None, False

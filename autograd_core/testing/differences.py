@@ -101,6 +101,7 @@ def along(
     noises: list[float] = []
     sides = [0, 0]
     void = Estimate(math.nan, math.inf)
+    unfelt = max(UNFELT, 4.0 * unit)
     with np.errstate(all="ignore"):
         for _ in range(LEVELS):
             right, left = f(h), f(-h)
@@ -119,7 +120,7 @@ def along(
             size = np.abs(weights) @ np.where(moved, np.abs(right) + np.abs(left), 0.0)
             if size == 0.0 and centrals:
                 before = abs(centrals[-1]) * 2.0 * RATIO * h
-                if 0.0 < before < UNFELT * float(np.abs(weights) @ np.abs(center)):
+                if 0.0 < before < unfelt * float(np.abs(weights) @ np.abs(center)):
                     break  # the step is too small to be felt, in single precision say
             noise = unit * float(size) / h
             if rough is not None:
@@ -148,12 +149,22 @@ def along(
             if len(table) >= 3 and enough:
                 return Estimate(best, error, SMOOTH, None, step)
             h /= RATIO
+    rest = centrals[-3:]
+    if len(rest) == 3 and all(rest):
+        apart = abs(rest[-1] - best)
+        if max(abs(c - rest[-1]) for c in rest) + max(noises[-3:]) < 0.2 * apart > error:
+            # Steps this small agree on something else: the larger ones rested by accident.
+            row = table[-1]
+            best = row[min(1, len(row) - 1)]
+            error, step = abs(rest[-1] - rest[-2]) + noises[-1], h * RATIO
+            void = Estimate(math.nan, math.inf)
     if not centrals:
         return Estimate(math.nan, math.inf, EDGE if sides[0] != sides[1] else NOISY)
     found = Estimate(best, error, SMOOTH, None, step)
-    if void.error < error and not error <= 1e-6 * max(abs(best), scale):
+    off = abs(void.value - best)
+    sure = error <= 1e-6 * max(abs(best), scale) or off > 4.0 * (error + void.error)
+    if void.error < error and not sure:
         # It was no kink but noise; what differs between the two estimates is its size.
-        off = abs(void.value - best)
         found = void._replace(error=max(void.error, min(off, error) if off == off else 0.0))
     return _judged(found, bends, centrals, noises, scale)
 
@@ -300,7 +311,14 @@ def numerical_gradient(
         step = max(abs(float(x.flat[i])), size)
         center = moved(i, 0.0)
         path = functools.partial(lambda i, h, t: moved(i, t * h), i, step)
-        result.flat[i] = _rough_or_not(path, center, one).value / step
+        found = _rough_or_not(path, center, one)
+        near = abs(float(x.flat[i])) / step
+        if 0.0 < near < 1.0 and not found.error <= 1e-2 * abs(found.value):
+            # A pole, or the end of the domain, may be as near as zero is.
+            finer = along(path, center, one, 0.0, first=FIRST_STEP * near)
+            if finer.kind == SMOOTH and finer.error <= 1e-2 * abs(finer.value):
+                found = finer
+        result.flat[i] = found.value / step
     return result
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import functools
 import importlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
+from ..errors import NotDifferentiableError
 from ..tree import flatten
 from .arguments import Arguments
 from .functions import Arrays, Differentiable, Run, outputs_of
@@ -55,7 +57,7 @@ def torch_function(f: Callable[..., Any]) -> Foreign:
     """Return a function of PyTorch tensors as one that `check_gradients` takes.
 
     Arguments are NumPy arrays and come to ``f`` as tensors of double precision. The parameters of
-    a ``torch.nn.Module`` are checked too.
+    a ``torch.nn.Module`` are checked too, as copies in double precision.
 
     Raises:
         ImportError: PyTorch is not installed.
@@ -77,6 +79,35 @@ def jax_function(f: Callable[..., Any]) -> Foreign:
     return _JAX(f)
 
 
+def _wide(x: Any) -> Any:
+    """Numbers in double precision; integers as they are."""
+    if x.dtype.kind not in "fc":
+        return x
+    return x.astype(complex if x.dtype.kind == "c" else float)
+
+
+@contextmanager
+def _refusals(kind: type[Exception]) -> Iterator[None]:
+    """A derivative that a library does not have is refused in the words of this one."""
+    try:
+        yield
+    except kind as error:
+        raise NotDifferentiableError(str(error).split("\n")[0]) from error
+
+
+def _refuse_once(gs: list[Any]) -> None:
+    """Refuse gradients that PyTorch cannot differentiate again, for which it would give zero."""
+    waiting, seen = [g.grad_fn for g in gs], set()
+    while waiting:
+        node = waiting.pop()
+        if node is None or node in seen:
+            continue
+        if node.name().endswith("::Error"):
+            raise NotDifferentiableError("an autograd.Function is marked once_differentiable")
+        seen.add(node)
+        waiting += [parent for parent, _ in node.next_functions]
+
+
 class _Torch(Foreign):
     def __init__(self, f: Callable[..., Any]) -> None:
         super().__init__(f)
@@ -85,7 +116,7 @@ class _Torch(Foreign):
     def leaves(self) -> dict[str, Any]:
         if not isinstance(self.f, self.torch.nn.Module):
             return {}
-        return {name: p.detach().numpy() for name, p in self.f.named_parameters()}
+        return {name: _wide(p.detach().numpy()) for name, p in self.f.named_parameters()}
 
     def bind(self, arguments: Arguments) -> Differentiable:
         return _TorchFunction(self.f, arguments, self.torch, list(self.leaves()))
@@ -113,7 +144,10 @@ class _TorchFunction(Differentiable):
         with self._torch.random.fork_rng(devices=[]):
             self._torch.manual_seed(0)
             if self._leaves:
+                module: Any = self.f
                 named = dict(zip(self._leaves, xs[len(xs) - len(self._leaves) :], strict=True))
+                # Copies, so that running averages do not move from one evaluation to the next.
+                named |= {n: self._tensor(_wide(b.numpy())) for n, b in module.named_buffers()}
                 result = self._torch.func.functional_call(
                     self.f, named, tuple(args), self.arguments.kwargs
                 )
@@ -149,28 +183,34 @@ class _TorchFunction(Differentiable):
         ys = self._outputs(ts)
 
         def pull(us: Arrays) -> Arrays:
-            found = self._pull(ys, ts, [self._tensor(u) for u in us], again=False)
+            # Not copies: what a backward pass writes into them is to be seen.
+            seeds = [self._torch.from_numpy(np.asarray(u)) for u in us]
+            found = self._pull(ys, ts, seeds, again=False)
             return [self._array(g) for g in found]
 
         return Run([self._array(y) for y in ys], pull)
 
     def push(self, xs: Arrays, vs: Arrays) -> Arrays | None:
-        torch = self._torch
-        _, tangents = torch.func.jvp(
-            lambda *ts: tuple(self._outputs(list(ts))),
-            tuple(self._tensor(x) for x in xs),
-            tuple(self._tensor(v) for v in vs),
-        )
-        return [self._array(t) for t in tangents]
+        forward = self._torch.autograd.forward_ad
+        with _refusals(RuntimeError), forward.dual_level():
+            pairs = zip(xs, vs, strict=True)
+            ys = self._outputs([forward.make_dual(*map(self._tensor, pair)) for pair in pairs])
+            tangents = [forward.unpack_dual(y).tangent for y in ys]
+            return [
+                self._array(self._torch.zeros_like(y) if t is None else t)
+                for y, t in zip(ys, tangents, strict=True)
+            ]
 
     def second(self, xs: Arrays, a: Arrays, b: Arrays) -> Run | None:
         ts = [self._tensor(x, tracked=True) for x in xs]
         ys = self._outputs(ts)
         seeds = [self._tensor(u) + self._tensor(w) * y for y, u, w in zip(ys, a, b, strict=True)]
         gs = self._pull(ys, ts, seeds, again=True)
+        _refuse_once(gs)
 
         def pull(ws: Arrays) -> Arrays:
-            found = self._pull(gs, ts, [self._tensor(w) for w in ws], again=False)
+            with _refusals(RuntimeError):
+                found = self._pull(gs, ts, [self._tensor(w) for w in ws], again=False)
             return [self._array(g) for g in found]
 
         return Run([self._array(g) for g in gs], pull)
@@ -231,7 +271,7 @@ class _JAXFunction(Differentiable):
         return Run([np.array(y) for y in ys], pull)
 
     def push(self, xs: Arrays, vs: Arrays) -> Arrays | None:
-        with self._double():
+        with self._double(), _refusals(TypeError):  # where there is a rule for reverse mode only
             array = self._jax.numpy.asarray
             _, tangents = self._jax.jvp(
                 self._floating, tuple(map(array, xs)), tuple(map(array, vs))

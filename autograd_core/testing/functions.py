@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import backprop, settings
+from ..forward import push_forward
 from ..record import force_recording, no_grad
 from ..tensor import LIFT, Tensor, asarray, wrap
-from ..transforms import jvp as engine_jvp
 from ..tree import flatten
 from .arguments import Arguments, Operand
 from .differences import plain
@@ -199,17 +199,22 @@ class EngineFunction(Differentiable):
         ]
 
     def push(self, xs: Arrays, vs: Arrays) -> Arrays | None:
-        if self.leaves:
-            return None  # a leaf that is read besides is no primal
-
         def body() -> Arrays:
-            _, tangents = engine_jvp(self._of_operands(), tuple(xs), tuple(vs))
-            return [np.asarray(plain(t)) for t in tangents]
+            with force_recording():
+                return self._pushed(*self._record(xs), vs)
 
         return self._inside(xs, body)  # type: ignore[no-any-return]
 
-    def _of_operands(self) -> Callable[..., list[Any]]:
-        return lambda *ts: self._outputs(list(ts), lambda t, _o: t)
+    def _pushed(self, nodes: list[Any], outputs: list[Tensor], vs: Arrays) -> Arrays:
+        """The tangents of outputs from those of all operands, leaves that are read included."""
+        seeds = {n: v.astype(n.dtype, copy=False) for n, v in zip(nodes, vs, strict=True)}
+        found = push_forward([y._node for y in outputs if y._node is not None], seeds)
+        return [
+            np.zeros(y.shape, y.dtype if y.dtype.kind in "fc" else float)
+            if y._node is None or found.get(y._node) is None
+            else np.asarray(found[y._node])
+            for y in outputs
+        ]
 
     def second(self, xs: Arrays, a: Arrays, b: Arrays) -> Run | None:
         def body() -> Run:
@@ -225,17 +230,11 @@ class EngineFunction(Differentiable):
         return [asarray(y * w + u) for y, u, w in zip(ys, a, b, strict=True)]
 
     def push_gradient(self, xs: Arrays, a: Arrays, b: Arrays, vs: Arrays) -> Arrays | None:
-        if self.leaves:
-            return None
-
-        def gradient(*ts: Any) -> list[Any]:
-            nodes = [t._node for t in ts]
-            ys = [asarray(y) for y in self._of_operands()(*ts)]
-            return self._pull(nodes, ys, self._seeds(ys, a, b), LIFT)
-
         def body() -> Arrays:
-            _, tangents = engine_jvp(gradient, tuple(xs), tuple(vs))
-            return [np.asarray(plain(t)) for t in tangents]
+            with force_recording():
+                nodes, ys = self._record(xs)
+                gs = self._pull(nodes, ys, self._seeds(ys, a, b), LIFT)
+                return self._pushed(nodes, gs, vs)
 
         return self._inside(xs, body)  # type: ignore[no-any-return]
 
@@ -320,7 +319,15 @@ class HandWritten(Differentiable):
                 f"check_gradients: {what}= returned {len(gs)} arrays, but one for each floating "
                 f"argument is due ({', '.join(names)})"
             )
-        return [np.asarray(plain(g)) for g in gs]
+        arrays = [np.asarray(plain(g)) for g in gs]
+        for name, g in zip(names, arrays, strict=True):
+            if g.dtype.kind not in "biufc":
+                shown = g.item() if g.shape == () else g
+                raise ValueError(
+                    f"check_gradients: {what}= returned {shown!r} for {name}; an array of numbers "
+                    "is due, zeros where the value does not depend on it"
+                )
+        return arrays
 
     def _tangents(self, vs: Arrays) -> Any:
         given = [v.copy() for v in vs]

@@ -10,8 +10,8 @@ import numpy as np
 from ..errors import NotDifferentiableError
 from .differences import flat
 from .functions import Arrays
-from .sizes import rms, sizes_of
-from .stages import Stage, inner
+from .sizes import inner, rms, sizes_of
+from .stages import Stage
 
 if TYPE_CHECKING:
     from .promises import Check
@@ -73,7 +73,12 @@ def forward(c: Check, stage: Stage, gs: list[Arrays] | None, us: list[Arrays]) -
             if not error <= allowed and base > left:
                 wrong_tangent(c, stage, d, vs, tangents, pushed, numeric)
                 return
-            c.report.add("forward mode", "", error / max(base, left), c.tolerance)
+            c.report.add(
+                "forward mode",
+                "",
+                c.tolerance * error / max(allowed, c.tolerance * left),
+                c.tolerance,
+            )
         if c.failures:
             return
 

@@ -14,7 +14,7 @@ from .functions import Arrays, Differentiable, EngineFunction, HandWritten, Run
 from .guess import guess_shape
 from .modes import forward, order_two
 from .report import Failure, Report
-from .sizes import sizes_of
+from .sizes import apart, sizes_of
 from .stages import Stage
 
 __all__ = ["Check"]
@@ -212,11 +212,12 @@ class Check:
                 return
             if y.size and y.dtype.kind in "fciub":
                 size = float(np.max(np.abs(y), initial=0.0)) or 1.0
-                worst = max(
-                    worst, float(np.max(np.abs(y - r) if y.dtype != bool else y != r)) / size
-                )
+                worst = max(worst, float(np.max(apart(y, r))) / size)
         allowed = ROUNDING * self.unit
         if not worst <= allowed:
+            if not all(map(np.array_equal, ys, self.fn.values(self.xs))):
+                self._another("the value", worst, allowed)
+                return
             self.fail(
                 "value",
                 "",
@@ -356,7 +357,8 @@ class Check:
                     f._replace(
                         check="second point",
                         text=f"called first at the arguments and then at a point near by, {f.text}",
-                        guess="something computed at the first point may have been kept",
+                        guess="something computed at the first point may have been kept, or the "
+                        "gradient is right there by chance",
                     )
                 )
         again = self.fn.values(self.xs)
@@ -378,18 +380,21 @@ class Check:
             error = float(np.max(off)) / size
             worst = max(worst, error)
             if not error <= allowed:
-                self.fail(
-                    "twice",
-                    "",
-                    f"{what} at the same arguments is another one when it is computed again; it "
-                    "must depend on its arguments only (random draws are replayed if they come "
-                    "from autograd_core.random_generator())",
-                    error=error,
-                    tolerance=allowed,
-                )
+                self._another(what, error, allowed)
                 return
         if not self.failures:
             self.report.add("same again, after another point", "", worst, allowed)
+
+    def _another(self, what: str, error: float, allowed: float) -> None:
+        self.fail(
+            "twice",
+            "",
+            f"{what} at the same arguments is another one when it is computed again; it must "
+            "depend on its arguments only (random draws are replayed if they come from "
+            "autograd_core.random_generator())",
+            error=error,
+            tolerance=allowed,
+        )
 
 
 def _worst(g: Any) -> Any:

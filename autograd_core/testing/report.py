@@ -9,7 +9,11 @@ __all__ = ["Failure", "GradientCheckError", "Kink", "Report", "Row"]
 
 
 class Row(NamedTuple):
-    """One check that was made: its error relative to its scale, and what was allowed."""
+    """One check that was made: its error, and what was allowed.
+
+    Both are relative to the size of what was looked at. Where differences tell less than
+    ``tolerance`` asks for, the error is a part of what they allow, and ``note`` says so.
+    """
 
     check: str
     #: The operand that it is about; "" where it is about all of them.
@@ -70,7 +74,7 @@ class Failure(NamedTuple):
     guess: str = ""
 
     def __str__(self) -> str:
-        return self.text + (f". {self.guess}" if self.guess else "")
+        return self.text + (f"; {self.guess}" if self.guess else "")
 
 
 class Report(Mapping[str, float]):
@@ -103,11 +107,13 @@ class Report(Mapping[str, float]):
                 return
         self.rows.append(Row(check, name, error, tolerance, note))
 
-    def add_gradient(self, name: str, order: int, error: float, tolerance: float) -> None:
+    def add_gradient(
+        self, name: str, order: int, error: float, tolerance: float, note: str = ""
+    ) -> None:
         """Enter a gradient that is right."""
         key = name if order == 1 else f"{name}, order {order}"
         self._errors[key] = max(error, self._errors.get(key, 0.0))
-        self.add(f"gradient, order {order}", name, error, tolerance)
+        self.add(f"gradient, order {order}", name, error, tolerance, note)
 
     def __str__(self) -> str:
         cells = [("check", "of", "error", "allowed", "")] + [

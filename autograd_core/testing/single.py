@@ -9,6 +9,7 @@ import numpy as np
 from .arguments import Arguments, Operand
 from .functions import Arrays, Differentiable, HandWritten
 from .promises import Check
+from .sizes import apart
 
 __all__ = ["in_single_precision"]
 
@@ -39,6 +40,7 @@ def in_single_precision(c: Check, bind: Callable[[Arguments], Differentiable | N
     except Exception:  # it may not be written for single precision: then there is no promise
         return
     if not all(np.all(np.isfinite(y)) for y in ys if y.dtype.kind in "fc"):
+        c.report.notes.append("single precision: the value is not finite there")
         return
     run = fn.run([x.copy() for x in xs])
     if run is None:
@@ -80,7 +82,7 @@ def close_to_double(c: Check, xs: Arrays, ys: Arrays, us: Arrays, gs: Arrays) ->
         assert run is not None
         for y, z in zip(ys, run.values, strict=True):
             size = float(np.max(np.abs(z), initial=0.0))
-            if y.shape != z.shape or not np.all(np.abs(y - z) <= 1e-3 * size):
+            if y.shape != z.shape or not np.all(apart(y, z) <= 1e-3 * size):
                 c.report.notes.append("single precision: it does not give the value either")
                 return
         pulled.append(run.pull([u.astype(y.dtype) for u, y in zip(us, run.values, strict=True)]))

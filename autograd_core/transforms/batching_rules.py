@@ -109,11 +109,12 @@ def quantile(b: Batch, op: Op, operands: Any, params: dict[str, Any]) -> Any:
     params = dict(params)
     x, given = operands[0], operands[1:] or (params.pop("q"),)
     axis, keep = params.pop("axis", None), params.pop("keepdims", False)
-    axis = tuple(range(1, x.ndim + 1)) if axis is None else moved_axes(axis, x.ndim)
-    w = x._whole
-    if x.ndim == 0:
-        w, axis, keep = np.reshape(w, (b.size, 1)), 1, False
-    y = op.function(w, *given, axis=axis, keepdims=keep, **params)
+    flat = axis is None or x.ndim == 0
+    w = np.reshape(x._whole, (b.size, x.size)) if flat else x._whole
+    axis = 1 if flat else moved_axes(axis, x.ndim)
+    y = op.function(w, *given, axis=axis, keepdims=keep and not flat, **params)
+    if keep and flat:
+        y = np.reshape(y, y.shape + (1,) * x.ndim)
     return np.moveaxis(y, ndim_of(given[0]), 0)
 
 

@@ -52,12 +52,12 @@ _declare("elementwise", rules.joint_index, np.ravel_multi_index)
 _declare(
     "axis", rules.along_axis(ALL),
     np.sum, np.mean, np.prod, np.max, np.min, np.amax, np.amin, np.nansum, np.nanmean, np.nanmax,
-    np.nanmin, np.all, np.any, np.count_nonzero, np.median, np.nanmedian, np.flip,
+    np.nanmin, np.all, np.any, np.count_nonzero, np.flip,
     activations._logsumexp, linalg._euclidean, linalg._p_norm,
 )  # fmt: skip
 _declare("axis", rules.along_axis(ALL, -1), activations._softmax, activations._log_softmax)
 _declare("axis", rules.along_axis(ALL, key="axes"), np.fft.fftshift, np.fft.ifftshift)
-_declare("axis", rules.along_axis(FLAT), np.cumsum, np.cumprod)
+_declare("axis", rules.along_axis(FLAT), np.cumsum, np.cumprod, np.median, np.nanmedian)
 _declare("axis", rules.along_axis(FLAT), np.argmax, np.argmin, np.nanargmax, np.nanargmin)
 _declare("axis", rules.along_axis(FLAT, -1), np.sort, np.argsort, np.partition, np.argpartition)
 _declare("axis", rules.along_axis(FLAT, -1), np.fft.fft, np.fft.ifft, np.fft.rfft, np.fft.irfft)

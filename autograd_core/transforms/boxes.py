@@ -25,6 +25,7 @@ __all__ = [
     "box_op",
     "changed_outside",
     "inside",
+    "is_box",
     "outside_of",
     "record_box",
     "relink",
@@ -46,6 +47,11 @@ def box_op(name: str) -> Op:
     return make_op(
         _not_called, _rule, kind="general", variadic=True, name=name, joint=_joint, tangent=_tangent
     )
+
+
+def is_box(op: Op | None) -> bool:
+    """Whether `box_op` made ``op``."""
+    return op is not None and op.fn is _not_called
 
 
 def _not_called(operands: Any, f: Inside) -> Any:

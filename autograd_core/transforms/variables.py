@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import operator
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from .. import record
-from ..backprop import unaliased
 from ..errors import GradientError, NotDifferentiableError
 from ..graph import Node, leaf, topological_order
 from ..ops.shape import cast
@@ -17,7 +17,7 @@ from ..record import force_recording
 from ..registry import OPS, known
 from ..tensor import Tensor, asarray, wrap
 from ..tree import flatten, named_leaves
-from ..values import refuse_complex
+from ..values import is_alone, refuse_complex
 from .batched import ACTIVE, lowered, raised
 
 __all__ = [
@@ -45,6 +45,10 @@ __all__ = [
     "value_out",
     "variable",
 ]
+
+
+#: Whether references to what a variable holds are counted; from Python 3.14 on some are not.
+_COUNTED = sys.version_info < (3, 14)
 
 
 def own(value: Any) -> Any:
@@ -257,7 +261,9 @@ def handed_out(g: Any, like: Any, as_tensor: bool) -> Any:
         return lowered(wrap(g._value, g._node) if tensor else own(g._value))
     if g is None:
         g = np.zeros(like.shape, like.dtype)
-    g = unaliased(g)
+    # Held by `g` and by the call that counts.
+    mine = type(g) is np.ndarray and _COUNTED and sys.getrefcount(g) <= 2 and is_alone(g)
+    g = g if mine else own(g)
     return lowered(wrap(g, None) if as_tensor else g)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..tensor import Tensor, wrap
 from ..tree import flatten, named_leaves
-from ..values import refuse_subclass
+from ..values import is_alone, refuse_subclass
 from . import batching_table as _table  # noqa: F401 - by which rules ops are applied
 from .batched import Batched, begun, is_tensor, lower
 
@@ -139,13 +139,9 @@ def _prefix(axes: Any, tree: Any, what: str, place: str = "") -> list[int | None
             for key, axis, part in pairs
             for found in _prefix(axis, part, what, f"{place}[{key!r}]")
         ]
-    if axes is not None:
-        try:
-            axes = operator.index(axes if not isinstance(axes, bool) else None)  # type: ignore[arg-type]
-        except TypeError:
-            raise TypeError(
-                f"vmap: {at} is {axes!r}; an axis is an integer, or None for what has none"
-            ) from None
+    if axes is not None and (isinstance(axes, bool) or not hasattr(axes, "__index__")):
+        raise TypeError(f"vmap: {at} is {axes!r}; an axis is an integer, or None for what has none")
+    axes = None if axes is None else operator.index(axes)
     return [axes] * len(flatten(tree)[0])
 
 
@@ -230,5 +226,5 @@ def _left(x: Any, axis: int | None, level: int, size: int, tensor: bool, what: s
 def _own(x: Any, taken: list[Any]) -> Any:
     """A result that can be written, and is seen by none of what is ``taken`` then."""
     if type(x) is np.ndarray:
-        return np.array(x) if x.base is not None or any(x is other for other in taken) else x
+        return x if is_alone(x) and not any(x is other for other in taken) else np.array(x)
     return _handle(x)

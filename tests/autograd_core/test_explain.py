@@ -107,6 +107,24 @@ def test_a_gradient_that_cancels() -> None:
     assert "they cancel" in str(found)
 
 
+@pytest.mark.parametrize(
+    ("dtype", "size"),
+    [(np.float32, 1e-30), (np.float32, 1e30), (float, 1e-250), (float, 1e250), (np.float16, 1e-4)],
+)
+def test_gradients_that_are_very_small_or_large(dtype: Any, size: float) -> None:
+    """Their squares are 0 or inf, and the shares none the less what they are."""
+    x = leaf([1.0, 2.0], dtype)
+    factor = np.asarray(size, dtype)[()]
+    found = ag.explain((x * factor).sum() + (x * (x * factor)).sum(), x)
+    assert found.norm == pytest.approx(size * np.hypot(3.0, 5.0), rel=2e-2)
+    assert found.total.dtype == dtype
+    # The terms are size (1, 1) and twice size (1, 2), and their sum size (3, 5).
+    shares = [path.share for path in found.paths]
+    np.testing.assert_allclose(shares, [13 / 34, 13 / 34, 8 / 34], rtol=1e-2)
+    norms = [path.norm / size for path in found.paths]
+    np.testing.assert_allclose(norms, np.sqrt([5.0, 5.0, 2.0]), rtol=1e-2)
+
+
 def test_a_gradient_that_is_zero() -> None:
     x = leaf([1.0, 2.0], name="x")
     assert "zero along each" in str(ag.explain(np.sum(np.where(x > 5.0, x, 0.0)), x))

@@ -25,6 +25,23 @@ def test_what_rules_read() -> None:
     assert [node.op.name for node in array.nodes] == ["tanh"]
 
 
+def test_views_of_leaves() -> None:
+    """What looks into a leaf's own memory is no memory that the graph adds."""
+    w, x = leaf(np.ones((10, 20))), np.ones((3, 20))
+    found = ag.held(x @ w.T)
+    assert (found.total, found.leaves) == (480, 0)  # the gradient of w needs x alone
+    found = ag.held(leaf(x) @ w.T)
+    assert (found.total, found.leaves) == (2080, 2080)
+    found = ag.held(np.square(np.expand_dims(np.swapaxes(w, 0, 1), 0)))
+    assert (found.total, found.leaves) == (1600, 1600)
+    found = ag.held(sum(np.square(part).sum() for part in np.split(w, 2)))
+    assert (found.total, found.leaves) == (1600, 1600)
+    for index in ([1, 2], slice(1, 3)):  # a copy
+        found = ag.held(np.square(w[index]))
+        assert found.leaves == 0
+        assert found.by_op["square"] == (1, 320)
+
+
 def test_leaves_and_operands() -> None:
     x, a = leaf(np.ones(100)), np.ones(100, np.float32)
     found = ag.held((x * a) * x)

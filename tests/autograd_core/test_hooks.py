@@ -399,6 +399,36 @@ class TestWhatHooksKeepIsTheirs:
         finally:
             gc.enable()
 
+    def test_a_hook_may_return_one_buffer_again_and_again(self) -> None:
+        buffer = np.empty(2)
+
+        def doubled(g: np.ndarray) -> np.ndarray:
+            return np.multiply(g, 2.0, out=buffer)
+
+        x = ag.Tensor([1.0, 2.0], requires_grad=True)
+        y, z = x * 1.0, x * 1.0
+        for t in (y, z):
+            t.register_hook(doubled)
+            t.retain_grad()
+        (3.0 * y + 5.0 * z).sum().backward()
+        np.testing.assert_array_equal(y.grad, [6.0, 6.0])
+        np.testing.assert_array_equal(z.grad, [10.0, 10.0])
+        np.testing.assert_array_equal(x.grad, [16.0, 16.0])
+
+    @pytest.mark.parametrize("at", ["leaf", "inner", "root"])
+    def test_inspection_names_the_hook_that_made_a_nan(self, at: str) -> None:
+        def divide(g: np.ndarray) -> np.ndarray:
+            return g * np.array([1.0, np.nan])
+
+        with ag.inspect():
+            x = ag.Tensor([1.0, 2.0], requires_grad=True)
+            y = x * 2.0
+            z = y * y
+            {"leaf": x, "inner": y, "root": z}[at].register_hook(divide)
+            with pytest.raises(ag.NonFiniteError, match=r"the hook .*divide was given a finite"):
+                z.sum().backward()
+        assert x.grad is None
+
 
 class TestHandlesAndCopies:
     def test_copies_have_no_hooks(self) -> None:

@@ -1,8 +1,10 @@
 """Inspection: lines, kept values, what the walks did; where it is in force and where it is not."""
 
 import asyncio
+import contextvars
 import gc
 import inspect as source
+import sys
 import threading
 import weakref
 from typing import Any
@@ -13,6 +15,7 @@ import pytest
 import autograd_core as ag
 import nn
 import optim
+from autograd_core import record
 from autograd_core.graph import Node
 
 
@@ -365,6 +368,76 @@ class TestWhere:
             return await asyncio.gather(look(), look())
 
         assert asyncio.run(both()) == [3, 3]
+
+    def test_threads_in_one_context(self) -> None:
+        """Threads that were given the context are looked into, each for itself."""
+        failed: list[BaseException] = []
+
+        def work(seed: int) -> None:
+            try:
+                rng = np.random.default_rng(seed)
+                for _ in range(30):
+                    x = leaf(rng.normal(size=20))
+                    (np.tanh(x) * x).sum().backward()
+            except BaseException as error:
+                failed.append(error)
+
+        before = sys.getswitchinterval()
+        sys.setswitchinterval(1e-6)
+        try:
+            with ag.inspect() as seen:
+                contexts = [contextvars.copy_context() for _ in range(6)]
+                threads = [
+                    threading.Thread(target=context.run, args=(work, k))
+                    for k, context in enumerate(contexts)
+                ]
+                for thread in threads:
+                    thread.start()
+                for thread in threads:
+                    thread.join()
+        finally:
+            sys.setswitchinterval(before)
+        assert not failed
+        assert len(seen.walks) == 180
+        for walk in seen.walks:
+            assert [node.op and node.op.name for node in walk.visited] == [
+                "sum", "multiply", "tanh", None,
+            ]  # fmt: skip
+
+    @pytest.mark.parametrize("block", [ag.inspect, ag.keep_values])
+    def test_generators_that_overlap(self, block: Any) -> None:
+        """After the last of them nothing is looked into, in whatever order they end."""
+
+        def generate() -> Any:
+            with block() as seen:
+                yield seen
+
+        first, second = generate(), generate()
+        seen = [next(first), next(second)]
+        assert next(first, None) is None
+        assert next(second, None) is None
+        assert record.mode.get() is True
+        assert record.watcher.get() is None
+        (leaf([1.0]) * 2.0).sum().backward()
+        assert [len(s if isinstance(s, dict) else s.nodes) for s in seen] == [0, 0]
+
+    @pytest.mark.parametrize("block", [ag.inspect, ag.keep_values])
+    def test_what_is_allowed_in_place(self, block: Any) -> None:
+        """Values that are kept to be looked at are no reason to refuse a change of a view."""
+        x = leaf(np.arange(6.0).reshape(2, 3))
+        with block():
+            y = np.moveaxis(x + 1.0, 0, -1)
+            y += 1.0
+            z = (x * 2.0).T
+            z[0] = 5.0
+            ((y * y).sum() + z.sum()).backward()
+            whole = x * 2.0
+            read = whole[0]
+            with pytest.raises(ag.InPlaceError, match="read out of another"):
+                read += 1.0
+        expected = 2.0 * (x.data + 2.0)
+        expected[:, 1:] += 2.0
+        np.testing.assert_array_equal(x.grad, expected)
 
     def test_forward_mode_leaves_no_trace_of_its_own(self) -> None:
         with ag.inspect() as seen:

@@ -158,6 +158,12 @@ class TestNoFalseAlarm:
             x.data[0] = 9.0
             y.backward()
         assert x.grad.tolist() == [1.0, 1.0]
+        x, b = leaf([1.0, 2.0]), np.array(3.0)
+        with ag.inspect():
+            y = (x + b).sum()
+            b[...] = 5.0  # without axes, and so kept with its value
+            y.backward()
+        assert x.grad.tolist() == [1.0, 1.0]
 
     def test_loops_that_write(self) -> None:
         a = leaf(0.5)

@@ -120,6 +120,13 @@ BACKWARD: dict[str, tuple[Callable[..., Any], list[Any], str, str, tuple[int, ..
         lambda x: np.sqrt((x * x).sum()), [[0.0, 0.0]], "norm at 0", "sqrt", (),
     ),
     "norm, squares": (lambda x: np.sqrt(np.sum(x**2)), [[0.0]], "norm at 0", "sqrt", ()),
+    "a root of what is no square": (
+        lambda x: np.sqrt(np.sum(x * 3.0)), [[0.0]], "infinite slope of sqrt at 0", "sqrt", ()
+    ),
+    "exploding matmul": (
+        lambda x: (x @ np.eye(1) @ np.full((1, 1), 1e200) @ np.full((1, 1), 1e200)).sum(),
+        [[[1e-300]]], "overflow in the gradient of matmul: float64", "matmul", (0, 0),
+    ),
     "cbrt": (lambda x: np.cbrt(x).sum(), [[8.0, 0.0]], "infinite slope of cbrt", "cbrt", (1,)),
     "power": (lambda x: (x**0.5).sum(), [[0.0, 4.0]], "infinite slope of x ** 0.5", "power", (0,)),
     "arccos": (lambda x: np.arccos(x).sum(), [[0.0, 1.0]], "slope of arccos at 1", "arccos", (1,)),
@@ -160,7 +167,7 @@ def test_a_broadcast_operand_names_an_element_of_the_output() -> None:
 
 def test_a_sum_of_gradients() -> None:
     report = caught(lambda x: (x * 1e308 + x * 1e308).sum() * 0.9, leaf([0.0]))
-    assert "sum of gradients overflows float64" in report.trap
+    assert "overflow in the sum of gradients: float64" in report.trap
     assert "multiply and multiply" in report.at
 
 
@@ -210,6 +217,83 @@ def test_zero_times_infinity() -> None:
     report = caught(lambda x: (x * np.array([1.0, np.inf])).sum(), leaf([1.0, 0.0]))
     assert report.trap == "0 * inf"
     assert "np.where" in report.remedy
+
+
+def test_a_parameter_that_a_step_spoilt() -> None:
+    """A leaf is reported with the value that was read, not the first that it had."""
+    w = leaf([1.0, 2.0], name="w")
+    with ag.inspect() as seen:
+        (w * w).sum().backward()
+        w.data = np.array([1.0, np.inf])
+        w.grad = None
+        with pytest.raises(ag.NonFiniteError) as error:
+            (w * 3.0).sum().backward()
+        assert seen.value(w).tolist() == [1.0, np.inf]
+        w.data = np.array([5.0, 6.0])
+        assert (w * 3.0).sum().item() == 33.0
+    report = error.value.report
+    assert report.trap == "inf in the input 'w'"
+    assert (report.index, report.at) == ((1,), "'w' holds inf")
+    # It is the number of then also where the value of now is another.
+    with ag.inspect("record") as seen:
+        w.data = np.array([np.nan, 1.0])
+        y = (w * 3.0).sum()
+        w.data = np.array([1.0, 1.0])
+        (w * 2.0).sum().backward()
+        y.backward()
+    assert [report.at for report in seen.reports] == ["'w' holds nan"]
+
+
+def test_only_what_has_weight_is_asked() -> None:
+    x = leaf([0.0, 1.0])
+    with ag.inspect():
+        y = np.log(x)
+        y.backward(np.array([0.0, 1.0]), retain_graph=True)
+        assert x.grad.tolist() == [0.0, 1.0]
+        with pytest.raises(ag.NonFiniteError) as error:
+            y.backward(np.array([1.0, 0.0]))
+    assert error.value.report.index == (0,)
+
+
+def test_names_that_would_mislead() -> None:
+    """An overflow is named where finite numbers can give no infinite one but by their size."""
+    report = caught(lambda x: np.abs(np.log(x)).sum(), leaf([0j, 1j], complex))
+    assert report.trap == "log of 0"
+    report = caught(lambda x: np.abs(x**-1.5).sum(), leaf([1j, 0j], complex))
+    assert report.trap == "0 to a negative power"
+    report = caught(lambda x: np.linalg.slogdet(x)[1], leaf(np.zeros((2, 2))))
+    assert report.trap == "slogdet gives inf"
+    report = caught(lambda x: x.sum(), leaf([1e308, 1e308]))
+    assert "float64" not in report.remedy
+    report = caught(lambda x: x.sum(), leaf([3e38, 3e38], np.float32))
+    assert "compute in float64" in report.remedy
+
+    @ag.primitive
+    def inverse(x: Any) -> Any:
+        return 1.0 / x
+
+    @inverse.rule
+    def _(g: Any, out: Any, _x: Any) -> Any:
+        return -g * out * out
+
+    report = caught(lambda x: inverse(x).sum(), leaf([0.0, 1.0]))
+    assert report.trap == "inverse gives inf"
+
+    mask = np.array([[False, False], [True, False]])
+    report = caught(
+        lambda x: ag.logsumexp(np.where(mask, x, -np.inf), axis=1).sum(), leaf(np.ones((2, 2)))
+    )
+    assert "leave one finite element in each row" in report.remedy
+
+
+def test_a_graph_from_outside_the_block() -> None:
+    """What is not known of it is not made up."""
+    x = leaf([0.0, 1.0])
+    y = np.sqrt(x).sum()
+    with ag.inspect(), pytest.raises(ag.NonFiniteError) as error:
+        y.backward()
+    assert error.value.report.trap == "the derivative of sqrt is not finite"
+    assert "compute inside the block" in error.value.report.remedy
 
 
 class TestDropped:
@@ -421,7 +505,28 @@ class TestOtherTransforms:
         assert report.line.function == "block"
         assert x.grad is None
         assert len(seen.walks) == 2  # the one inside the other
+        assert [step.label for step in report.path][-1] == "sqrt"
+        assert [step.label for step in report.onward][-2:] == ["multiply", "'x'"]
+
+        @ag.checkpoint
+        def logs(x: Any) -> Any:
+            return x * 2.0, np.log(x - 1.0)
+
+        with ag.inspect(), pytest.raises(ag.NonFiniteError) as error:
+            logs(x + 1.0)[1].sum().backward()
+        report = error.value.report
+        assert (report.trap, report.index) == ("log of 0", (1,))
+        assert report.line is not None
+        assert report.line.part == "np.log(x - 1.0)"
+        assert [step.label for step in report.path] == ["'x'", "add", "subtract", "log"]
+        assert [step.label for step in report.onward] == ["checkpoint", "sum"]
+        with ag.inspect(), pytest.raises(ag.NonFiniteError) as error:
+            sum(logs(x * np.array([np.nan, 2.0]))).sum().backward()
+        assert error.value.report.trap == "nan in operand 1"
+        assert error.value.report.op == "multiply"
         with ag.inspect() as seen:
+            block(np.where(x > 0, x, 0.0)).sum().backward()  # what is bad is dropped on the way
+            x.grad = None
             np.where(x > 0, block(np.where(x > 0, x, 1.0)), x).sum().backward()
         assert x.grad.tolist() == [1.5, 1.0]
 
@@ -446,6 +551,16 @@ def test_a_tracked_argument_is_seen_through() -> None:
     with ag.inspect(), pytest.raises(ag.NonFiniteError) as error:
         ag.grad(lambda x: x * x)(w)
     assert error.value.report.trap == "nan in the input 'w'"
+
+
+def test_forward_mode_looks_at_every_result() -> None:
+    def f(x: Any) -> Any:
+        y = np.log(x)
+        return y, np.where(x > 0, y, 0.0)  # the one drops what the other returns
+
+    with ag.inspect(), pytest.raises(ag.NonFiniteError) as error:
+        ag.jvp(f, (np.array([0.0, 1.0]),), (np.ones(2),))
+    assert error.value.report.trap == "log of 0"
 
 
 def test_forward_mode() -> None:

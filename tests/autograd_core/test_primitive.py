@@ -425,6 +425,28 @@ class TestSeveralOutputs:
         assert tuple(map(float, tangents)) == (2.0, 6.0)
         assert tuple(map(float, values)) == (6.0, 9.0)
 
+    def test_positions_among_the_outputs(self) -> None:
+        @ag.primitive
+        def largest(x):
+            return np.max(x), np.argmax(x)
+
+        @largest.rule
+        def _(g, out, x):
+            return g[0] * (np.arange(x.size) == out[1])
+
+        x = ag.Tensor([1.0, 3.0, 2.0], requires_grad=True)
+        value, place = largest(x)
+        assert place.dtype.kind == "i"
+        assert not place.requires_grad
+        (value * place.data).backward()
+        np.testing.assert_array_equal(x.grad, [0.0, 1.0, 0.0])
+
+        def f(x):
+            return largest(x)[0] ** 3
+
+        np.testing.assert_allclose(ag.hessian(f)(x.data), np.diag([0.0, 18.0, 0.0]))
+        assert ag.jvp(f, (x.data,), (np.array([5.0, 1.0, 7.0]),))[1] == 27.0
+
 
 class TestResiduals:
     def test_are_kept_for_the_rule_and_not_handed_out(self) -> None:
@@ -489,6 +511,21 @@ class TestResiduals:
         for x in (np.ones(2), ag.Tensor(np.ones(2), requires_grad=True)):
             with pytest.raises(ag.RuleError, match=r"it returns \(out, residuals\)"):
                 p(x)
+
+    def test_those_that_are_no_floats_leave_any_order(self) -> None:
+        @ag.primitive(residuals=True)
+        def rectified(x):
+            mask = x > 0
+            return x**3 * mask, (mask,)
+
+        @rectified.rule
+        def _(g, _out, residuals, x):
+            return 3 * g * x**2 * residuals[0]
+
+        x = np.array([-1.0, 2.0])
+        np.testing.assert_allclose(
+            ag.hessian(lambda x: rectified(x).sum())(x), np.diag([0.0, 12.0])
+        )
 
 
 class TestConstants:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gc
 import itertools
+import sys
 import threading
+import tracemalloc
 import warnings
 import weakref
 from collections.abc import Callable
@@ -264,6 +266,8 @@ def test_no_examples_at_all() -> None:
     assert ag.vmap(lambda x: np.tanh(x).sum())(np.ones((0, 3))).shape == (0,)
     assert ag.vmap(lambda x: np.unique(x, axis=None))(np.ones((0, 3))).shape == (0, 1)
     assert ag.vmap(ag.grad(lambda x: np.sum(x * x)))(np.ones((0, 3))).shape == (0, 3)
+    for f in (np.median, lambda x: np.quantile(x, 0.3), np.linalg.inv, ag.hessian(np.sum), np.cov):
+        assert ag.vmap(f)(np.ones((0, 2, 2))).shape == (0, *f(np.eye(2)).shape)
 
 
 # --- a wrong rule is caught ---------------------------------------------------------------------
@@ -517,16 +521,17 @@ def test_results_are_written_into_each_alone() -> None:
 
     def twice(v: Any) -> Any:
         y = v * 2.0
-        return y, y, v
+        return y, y, v, y[::-1]
 
     for batch in (x.copy(), ag.Tensor(x)):
-        y, z, v = ag.vmap(twice)(batch)
+        y, z, v, flipped = ag.vmap(twice)(batch)
         y[0] = v[0] = 9.0
         np.testing.assert_array_equal(plain(z), 2.0 * x)
+        np.testing.assert_array_equal(plain(flipped), 2.0 * x[:, ::-1])
         np.testing.assert_array_equal(plain(batch), x)
 
     def outer(v: Any) -> Any:
-        y, z, w = ag.vmap(twice)(v)
+        y, z, w, _ = ag.vmap(twice)(v)
         y[0] = w[0] = 9.0
         return z, v
 
@@ -677,6 +682,49 @@ def test_threads_have_their_own() -> None:
     assert len(found) == 3
     assert max(found) < 1e-15
     assert not running
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="references are not counted to the end")
+@pytest.mark.parametrize("product", [lambda w, x: w @ x, lambda w, x: x @ w, lambda w, x: x @ w.T])
+def test_gradients_for_each_example_are_not_copied(product: Any) -> None:
+    """They are by far the largest arrays: a copy would double the memory, and most of the time."""
+    w, x = RNG.normal(size=(40, 40)), RNG.normal(size=(60, 40))
+    gradient = ag.vmap(ag.grad(lambda w, x: np.sum(np.tanh(product(w, x)))), (None, 0))
+    gradient(w, x)
+    tracemalloc.start()
+    result = gradient(w, x)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1.5 * result.nbytes
+    result[0] = 1.0
+    assert not np.shares_memory(result, w)
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x, y: np.sum(x + y), lambda x, y: np.sum(np.exp(x - y)), lambda x, y: x @ y,
+        lambda x, y: np.sum(x), lambda x, y: np.sum(np.reshape(x, (-1, 1)).T * y),
+        lambda x, y: np.sum(np.flip(x) * y),
+        lambda x, y: np.sum((np.flip(x) + np.flip(y)) * np.arange(3.0)),
+    ],
+)  # fmt: skip
+def test_gradients_are_seen_by_nobody_else(f: Any) -> None:
+    """Neither by each other, nor by the arguments, nor by what `vjp` was given."""
+    x, y = RNG.normal(size=(2, 5, 3))
+    before = [v.copy() for v in (x, y, *ag.vmap(ag.grad(f, (0, 1)))(x, y))]
+    for i in range(2):
+        found = ag.vmap(ag.grad(f, (0, 1)))(x, y)
+        found[i][...] = 9.0
+        for got, expected in zip((x, y, found[1 - i]), (*before[:2], before[3 - i]), strict=True):
+            np.testing.assert_array_equal(got, expected)
+        seed = np.array(2.0)
+        for _ in range(2):
+            pulled = ag.vjp(f, x[0], y[0])[1](seed)
+            np.testing.assert_allclose(pulled[1 - i], 2.0 * before[3 - i][0])
+            pulled[i][...] = 9.0
+            np.testing.assert_allclose(pulled[1 - i], 2.0 * before[3 - i][0])
+        assert seed == 2.0
 
 
 def test_nothing_is_left_when_it_is_done() -> None:

@@ -436,3 +436,36 @@ def test_the_plugin_is_light() -> None:
         assert not {"hypothesis", "nn", "optim", "viz", "scipy", "torch", "jax"} & new, new
     """
     subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True)
+
+
+def test_a_proxy_that_fails_when_looked_at_is_passed_over(pytester: pytest.Pytester, run) -> None:
+    proxy = """
+    class Proxy:  # as of a request that there is none of
+        def __getattr__(self, name):
+            raise RuntimeError(f"no {name} outside of a request")
+
+    request = Proxy()
+    """
+    pytester.makepyfile(ops=textwrap.dedent(OPS) + textwrap.dedent(proxy))
+    run("--gradcheck", "ops").assert_outcomes(passed=7)
+
+
+@pytest.mark.parametrize("factor", [2, 3])
+def test_a_primitive_with_a_tangent_rule_alone(pytester: pytest.Pytester, run, factor: int) -> None:
+    source = f"""
+        import autograd_core as ag
+
+        @ag.primitive(sample=lambda rng: (rng.normal(size=4),))
+        def squared(x):
+            return x**2
+
+        with ag.check_primitives(False):
+            @squared.tangent
+            def _(t, _out, x):
+                return {factor} * x * t
+    """
+    pytester.makepyfile(ops=source)
+    result = run("--gradcheck", "ops")
+    right = factor == 2
+    result.assert_outcomes(passed=int(right), failed=int(not right))
+    assert table(result)["ops::squared"][:3] == ["primitive", "(4,)", "1"]

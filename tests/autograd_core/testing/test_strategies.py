@@ -95,6 +95,25 @@ def test_an_explicit_margin_is_kept_and_a_narrow_domain_gets_more_digits() -> No
     assert len(set(narrow.tolist())) > 20
 
 
+@pytest.mark.parametrize("margin", [0, 1e-9, 0.1])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_ends_and_holes_are_outside_whatever_the_margin(margin: float, dtype: Any) -> None:
+    for strategy, holds in (
+        (positive(dtype=dtype, margin=margin), lambda x: x > 0),
+        (unit_interval(dtype=dtype, margin=margin), lambda x: (x > 0) & (x < 1)),
+        (nonzero(dtype=dtype, margin=margin), lambda x: x != 0),
+        (away_from(1.0, dtype=dtype, margin=margin), lambda x: x != 1),
+        (arrays(dtype=dtype, domain=(-1, 1), margin=margin), lambda x: abs(x) < 1),
+    ):
+
+        @settings(max_examples=30)
+        @given(strategy)
+        def check(x: np.ndarray) -> None:
+            assert holds(x).all()  # noqa: B023
+
+        check()
+
+
 def test_holes_of_an_ops_domain_are_left_out() -> None:
     domain = Domain(-1.0, np.inf, 0.5, holes=(0.0, 2.0))
     x = np.concatenate(collect(arrays((6,), float, domain)))
