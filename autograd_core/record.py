@@ -122,14 +122,15 @@ class force_recording:
 _tokens: ContextVar[Any] = ContextVar("autograd_core.tokens", default=None)
 
 
-def _enter(*tokens: Token[Any]) -> None:
-    _tokens.set((tokens, _tokens.get()))
+def _enter(of_mode: Token[Any], of_watcher: Token[Any] | None = None) -> None:
+    _tokens.set((of_mode, of_watcher, _tokens.get()))
 
 
 def _leave() -> None:
-    tokens, rest = _tokens.get()
-    for token in tokens:
-        token.var.reset(token)
+    of_mode, of_watcher, rest = _tokens.get()
+    mode.reset(of_mode)
+    if of_watcher is not None:
+        watcher.reset(of_watcher)
     _tokens.set(rest)
 
 

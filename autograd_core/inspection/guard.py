@@ -39,16 +39,19 @@ def check(
 
 def _kept(node: Node) -> Iterator[tuple[int, Any]]:
     outputs = node.out if isinstance(node.out, (tuple, list)) else (node.out,)
-    operands = node.operands or ()
-    tracked = sum(1 << i for i, parent in enumerate(node.parents) if parent is not None)
-    # An operand without axes is there even if no rule reads it.
-    _, read = node.op.kept(tracked, len(operands)) if tracked else (False, ())
     for slot, array in (
-        *((i, x) for i, (x, reads) in enumerate(zip(operands, read, strict=False)) if reads),
+        *enumerate(node.operands or ()),
         *((-1 - k, out) for k, out in enumerate(outputs)),
     ):
-        if isinstance(array, np.ndarray):
+        if isinstance(array, np.ndarray) and (array.ndim or slot < 0 or _is_read(node, slot)):
             yield slot, array
+
+
+def _is_read(node: Node, slot: int) -> bool:
+    """Whether a rule reads an operand; one without axes is kept in any case."""
+    tracked = sum(1 << i for i, parent in enumerate(node.parents) if parent is not None)
+    _, read = node.op.kept(tracked, len(node.parents))
+    return bool(read[slot])
 
 
 def _checksum(array: Any) -> int:

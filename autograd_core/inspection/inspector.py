@@ -178,6 +178,13 @@ class _Progress:
         self.inside: dict[Node, Report | None] = {}
 
 
+class _Here(threading.local):
+    """Walks that are under way in this thread, one inside another."""
+
+    def __init__(self) -> None:
+        self.walks: list[_Progress] = []
+
+
 class _Watch:
     """Takes what the engine tells, into an `Inspection`."""
 
@@ -189,13 +196,7 @@ class _Watch:
         self.sums: dict[Node, guard.Sums] = {}
         # By its identity, which nothing else can take while it is held here, a value and its node.
         self.made_by: dict[int, tuple[Any, Node]] = {}
-        self._local = threading.local()
-
-    @property
-    def under_way(self) -> list[_Progress]:
-        """Walks that are under way in this thread, one inside another."""
-        found: list[_Progress] = self._local.__dict__.setdefault("walks", [])
-        return found
+        self.here = _Here()
 
     # --- recording ------------------------------------------------------------------------
 
@@ -232,10 +233,10 @@ class _Watch:
             self.made_by[id(value)] = value, node
 
     def _caller(self) -> tuple[lines.Place | None, Node | None]:
-        place = lines.caller(in_rule=bool(self.under_way))
-        if place is not None or not self.under_way:
+        place = lines.caller(in_rule=bool(self.here.walks))
+        if place is not None or not self.here.walks:
             return place, None
-        rule = self.under_way[-1].node
+        rule = self.here.walks[-1].node
         return self.seen.places.get(rule), rule
 
     def where(self, what: Any) -> str | None:
@@ -247,8 +248,10 @@ class _Watch:
 
     def references(self, array: Any) -> int:
         seen = self.seen
-        count = sum(value is array for value in seen.values.values()) + (id(array) in self.made_by)
-        count += sum(x is array for operands in seen.operands.values() for x in operands)
+        # Copies of the lists: other threads may add.
+        count = sum(value is array for value in list(seen.values.values()))
+        count += sum(x is array for xs in list(seen.operands.values()) for x in xs)
+        count += id(array) in self.made_by
         return count + (0 if self.outer is None else self.outer.references(array))
 
     # --- walks ------------------------------------------------------------------------------
@@ -260,14 +263,14 @@ class _Watch:
 
     @contextmanager
     def walking(self) -> Iterator[None]:
-        self.under_way.append(_Progress())
+        self.here.walks.append(_Progress())
         try:
             yield
         finally:
-            self.under_way.pop()
+            self.here.walks.pop()
 
     def begin(self, roots: dict[Node, Any], order: list[Node], guarded: bool) -> None:
-        state = self.under_way[-1]
+        state = self.here.walks[-1]
         walks, again = self.seen.walks, state.walk
         walk = state.walk = Walk(roots, order, guarded)
         if again is not None:
@@ -276,7 +279,7 @@ class _Watch:
                 walks.remove(state.nested.pop())  # they are made again too
             return
         walks.append(walk)
-        for outer in self.under_way[:-1]:
+        for outer in self.here.walks[:-1]:
             outer.nested.append(walk)
         if self._box() is not None:
             return  # the walk outside asks about values
@@ -295,15 +298,15 @@ class _Watch:
         return np.where(np.equal(seed, 0), 0.0, value)
 
     def visit(self, node: Node, g: Any) -> None:
-        state = self.under_way[-1]
+        state = self.here.walks[-1]
         state.node = node
         state.walk.visit(node, g)
 
     def sent(self, node: Node, contribution: Any) -> None:
-        self.under_way[-1].walk.add(node, contribution)
+        self.here.walks[-1].walk.add(node, contribution)
 
     def end(self, found: dict[Node, Any]) -> None:
-        state, box = self.under_way[-1], self._box()
+        state, box = self.here.walks[-1], self._box()
         walk = state.walk
         if box is None and any(not all_finite(self._weighed(walk, node)) for node in walk.roots):
             return  # reported when it began
@@ -316,13 +319,13 @@ class _Watch:
             if inner is not None:
                 report = replace(inner, onward=(*inner.onward, *report.onward))
         if box is not None:
-            self.under_way[-2].inside[box] = report  # which the walk outside may drop
+            self.here.walks[-2].inside[box] = report  # which the walk outside may drop
         elif report is not None:
             self._report(report)
 
     def _box(self) -> Node | None:
         """The box whose inside is walked; None if a walk of the user's is."""
-        outer: Node | None = self.under_way[-2].node if len(self.under_way) > 1 else None
+        outer: Node | None = self.here.walks[-2].node if len(self.here.walks) > 1 else None
         return outer if outer is not None and is_box(outer.op) else None
 
     def pushed(self, roots: list[Node], order: list[Node], tangents: dict[Node, Any]) -> None:

@@ -67,7 +67,7 @@ def of_value(seen: Inspection, node: Node, index: tuple[int, ...], dropped: bool
             here = inner
             trail.append(here)
             continue
-        found = _offender(node, index, operands)
+        found = _offender(node, index, operands, bad)
         if found is None:
             break
         k, element = found
@@ -143,7 +143,7 @@ def _inner(seen: Inspection, box: Node, index: tuple[int, ...]) -> _Place | None
 
 
 def _offender(
-    node: Node, index: tuple[int, ...], operands: tuple[Any, ...]
+    node: Node, index: tuple[int, ...], operands: tuple[Any, ...], result: Any
 ) -> tuple[int, tuple[int, ...]] | None:
     """Which element of which operand made that at ``index`` bad; None if the op did."""
     again, numbers = partial(_again, node, index), harmless(node, len(operands))
@@ -156,7 +156,12 @@ def _offender(
     # A constant may be infinite on purpose, as a bound is: what was computed is asked first.
     found = offender(again, operands, numbers, [p is not None for p in node.parents])
     found = found or offender(again, operands, numbers)
-    return found if found is None or spots is None else (found[0], spots[found[0]])
+    if spots is None:
+        return found
+    if found is None and np.isnan(result):
+        # What came in is first, also where the op has no finite value at the other operand.
+        found = next(((k, ()) for k, x in enumerate(operands) if np.isnan(x)), None)
+    return None if found is None else (found[0], spots[found[0]])
 
 
 def _again(node: Node, index: tuple[int, ...], operands: list[Any]) -> Any:

@@ -209,6 +209,11 @@ def of_slope(node: Node, i: int, x: Sequence[Any], g: Any, result: Any) -> Trap:
         return _at_edge(node, float(np.real(x[0])))
     if len(x) == 2 and name in _DIVISIONS and x[1] == 0:
         return ("division by 0", _DIVIDE)
+    if len(x) == 2 and name in _POWERS and i == 1 and np.real(x[0]) < 0:
+        return (
+            "x ** y with a tracked exponent at a negative x: its slope along y takes log(x)",
+            "take a base that is above 0, or an exponent that is not tracked, y.detach()",
+        )
     if len(x) == 2 and name in _POWERS and x[0] == 0:
         return (
             f"infinite slope of x ** {float(np.real(x[1])):g} at 0",

@@ -55,7 +55,7 @@ def localise(
         for unit in (1.0, 1j) if x.dtype.kind == "c" else (1.0,):
             v = np.zeros(x.shape, x.dtype)
             v.reshape(-1)[i] = unit * sizes[i]
-            part = s.estimate({k: v}, d, scale)
+            part = s.surer(s.estimate({k: v}, d, scale), {k: v}, s.weights[d], scale)
             value += unit * part.value / sizes[i]
             noise[i] += part.error / sizes[i] if math.isfinite(part.error) else 0.0
         numeric[i] = value
@@ -82,12 +82,13 @@ def _without_weights(
     x = s.xs[k]
     units: tuple[complex, ...] = (1.0, 1j) if x.dtype.kind == "c" else (1.0,)
     moves = np.zeros(weights.size)
-    paths = []
+    directions = []
     for unit in units:
         v = np.zeros(x.shape, x.dtype)
         v.reshape(-1)[i] = unit * size
-        paths.append(s.moved({k: v}))
-        right, left = paths[-1](STEP), paths[-1](-STEP)
+        directions.append({k: v})
+        at = s.moved({k: v})
+        right, left = at(STEP), at(-STEP)
         if right is None or left is None:
             return got, expected, ""
         moves += np.abs((right - left) * weights)
@@ -100,8 +101,8 @@ def _without_weights(
         exact = s.pull(e)[k].reshape(-1)[i]
         numeric: Any = 0.0
         noise = 0.0
-        for unit, at in zip(units, paths, strict=True):
-            found = along(at, s.center, e, 0.0, s.unit)
+        for unit, vs in zip(units, directions, strict=True):
+            found = s.surer(along(s.moved(vs), s.center, e, 0.0, s.unit), vs, e, 0.0)
             numeric += unit * found.value / size
             noise += 4.0 * found.error / size
         off = abs(exact - numeric) - noise

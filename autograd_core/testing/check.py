@@ -71,7 +71,7 @@ def check_gradients(
         kwargs: of ``f``.
 
     Returns:
-        What was checked: a mapping from names to errors, and a table when printed.
+        A `Report` of what was checked, a mapping from names to errors; printed it is a table.
 
     Raises:
         GradientCheckError: says which argument and element is wrong, both numbers, what kind of
@@ -198,5 +198,5 @@ def _leaves(f: Any, wrt: Mapping[str, Tensor] | None) -> tuple[dict[str, Any] | 
                 "Tensor(..., requires_grad=True)"
             )
     # A leaf under two names is one, as in a module.
-    once = {id(t): name for name, t in reversed((wrt or {}).items())}
+    once = {id(t): name for name, t in reversed(list((wrt or {}).items()))}
     return {name: t for name, t in (wrt or {}).items() if once[id(t)] == name} or None, False

@@ -101,7 +101,7 @@ def along(
     noises: list[float] = []
     sides = [0, 0]
     void = Estimate(math.nan, math.inf)
-    unfelt = max(UNFELT, 4.0 * unit)
+    unfelt = max(UNFELT, 64.0 * unit)
     with np.errstate(all="ignore"):
         for _ in range(LEVELS):
             right, left = f(h), f(-h)

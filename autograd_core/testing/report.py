@@ -26,7 +26,7 @@ class Row(NamedTuple):
 class Kink(NamedTuple):
     """A point at which there is no derivative, found by one-sided differences."""
 
-    #: "kink", "jump", "steep" (an infinite slope) or "edge" (of the domain).
+    #: One of ``"kink"``, ``"jump"``, ``"steep"`` (an infinite slope), ``"edge"`` (of the domain).
     kind: str
     name: str
     #: The element that moves over it; None for a direction in which several do.
@@ -58,7 +58,7 @@ class Kink(NamedTuple):
 class Failure(NamedTuple):
     """One thing that is wrong."""
 
-    #: "gradient", "forward mode", "linear", "mutated", "dtype", ... : the check that failed.
+    #: The check that failed, for example ``"gradient"``, ``"forward mode"`` or ``"linear"``.
     check: str
     #: The operand, by the name in the function's signature and the path in its tree.
     name: str

@@ -154,17 +154,33 @@ class Stage:
             ratio = min(ratio, float(np.min(x[moves] / v[moves], initial=1.0)))
         return ratio
 
+    def _finer(self, vs: dict[int, Any], weights: Any, scale: float) -> Estimate | None:
+        """The derivative by such steps, if they are smaller by far than others and it is smooth."""
+        ratio = self._ratio(vs)
+        if not 0.0 < ratio < CLOSE:
+            return None
+        at = self.moved(vs)
+        # Noise that was measured over larger steps may be the function itself.
+        rough = None if self.rough is None else roughness(lambda t: at(t * ratio))
+        found = along(at, self.center, weights, scale, self.unit, FIRST_STEP * ratio, rough)
+        return found if found.kind == SMOOTH and math.isfinite(found.error) else None
+
+    def surer(self, found: Estimate, vs: dict[int, Any], weights: Any, scale: float) -> Estimate:
+        """The estimate, or one by smaller steps where that is better known."""
+        finer = self._finer(vs, weights, scale)
+        if finer is None or not finer.error * abs(found.value) < found.error * abs(finer.value):
+            return found
+        return finer
+
     def estimate(self, vs: dict[int, Any], d: int, scale: float) -> Estimate:
         """The derivative along a direction."""
         found = self._along(vs, d, scale)
         if found.kind != SMOOTH and self._learn_noise():
             found = self._along(vs, d, scale)
         if found.kind != SMOOTH or not found.error <= USELESS * max(abs(found.value), scale):
-            ratio = self._ratio(vs)
-            if ratio < CLOSE:
-                finer = self._along(vs, d, scale, FIRST_STEP * ratio)
-                if finer.kind == SMOOTH and finer.error <= USELESS * max(abs(finer.value), scale):
-                    return finer
+            finer = self._finer(vs, self.weights[d], scale)
+            if finer is not None and finer.error <= USELESS * max(abs(finer.value), scale):
+                return finer
         if found.kind == EDGE or (found.kind == NOISY and not math.isfinite(found.value)):
             for sign in (1.0, -1.0):
                 side = one_sided(self.moved(vs), self.center, self.weights[d], sign)
@@ -283,13 +299,14 @@ class Stage:
                 return True, found
         # Other ladders of steps: one that came to rest by accident does not do so again. What they
         # say counts if they are sure enough to tell the two numbers apart.
+        surer = self.surer(found, vs, self.weights[d], scale)
+        ladders: tuple[float, ...] = (0.37 * 2.0**-6, 0.61 * 2.0**-11)
+        if surer is not found:
+            found, ladders = surer, ()
+            error, allowed = self.measured(exact, found, scale, floor)
+            if error <= allowed:
+                return True, found
         last, seen = found, [found]
-        ratio = self._ratio(vs)
-        ladders = (
-            0.37 * 2.0**-6,
-            0.61 * 2.0**-11,
-            *([FIRST_STEP * ratio] if ratio < CLOSE else []),
-        )
         for first in ladders:
             other = self._along(vs, d, scale, first)
             apart = abs(exact - found.value)
@@ -332,8 +349,10 @@ class Stage:
                 w.reshape(-1)[~np.isfinite(x.reshape(-1))] = 0.0
                 others[k] = w
             both = {k: w + vs[k] if k in vs else w for k, w in others.items()}
-            one = self.estimate(others, d, scale)
-            two = self.estimate(both, d, scale)
+            one, two = (
+                self.surer(self.estimate(vs, d, scale), vs, self.weights[d], scale)
+                for vs in (others, both)
+            )
             if one.kind != SMOOTH or two.kind != SMOOTH:
                 # A kink elsewhere says nothing about this direction; look along it alone.
                 continue

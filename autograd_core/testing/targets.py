@@ -69,7 +69,8 @@ def gradcheck(*, sample: Sample, order: int | None = None, **options: Any) -> Ca
     if order not in (None, 1, 2):
         raise ValueError(f"gradcheck: order must be 1 or 2, not {order}")
 
-    unknown = sorted(set(options) - set(inspect.signature(check_gradients).parameters))
+    parameters = inspect.signature(check_gradients).parameters.values()
+    unknown = sorted(set(options) - {p.name for p in parameters if p.kind is p.KEYWORD_ONLY})
     if unknown:
         raise TypeError(f"gradcheck: no option of check_gradients: {', '.join(unknown)}")
 

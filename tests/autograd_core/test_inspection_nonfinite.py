@@ -123,6 +123,10 @@ BACKWARD: dict[str, tuple[Callable[..., Any], list[Any], str, str, tuple[int, ..
     "a root of what is no square": (
         lambda x: np.sqrt(np.sum(x * 3.0)), [[0.0]], "infinite slope of sqrt at 0", "sqrt", ()
     ),
+    "power, along the exponent": (
+        lambda x: (x ** (x + 3.0)).sum(), [[2.0, -1.0]], "tracked exponent at a negative x",
+        "power", (1,),
+    ),
     "exploding matmul": (
         lambda x: (x @ np.eye(1) @ np.full((1, 1), 1e200) @ np.full((1, 1), 1e200)).sum(),
         [[[1e-300]]], "overflow in the gradient of matmul: float64", "matmul", (0, 0),
@@ -284,6 +288,14 @@ def test_names_that_would_mislead() -> None:
         lambda x: ag.logsumexp(np.where(mask, x, -np.inf), axis=1).sum(), leaf(np.ones((2, 2)))
     )
     assert "leave one finite element in each row" in report.remedy
+
+
+def test_what_came_in_is_first() -> None:
+    """A nan that meets an operand at which the op has no finite value is followed all the same."""
+    report = caught(lambda x, y: (x ** np.sqrt(y)).sum(), leaf([-3.0]), leaf([-1.0], name="y"))
+    assert report.trap == "square root of a negative number"
+    report = caught(lambda x, y: (np.log(x) / y).sum(), leaf([-3.0]), leaf([0.0], name="y"))
+    assert report.trap == "log of a negative number"
 
 
 def test_a_graph_from_outside_the_block() -> None:

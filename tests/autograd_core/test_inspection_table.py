@@ -99,3 +99,73 @@ def every_op(name: str) -> None:
             str(seen)
             for report in seen.reports:
                 consistent(report, seen)
+
+
+UNARY: list[Any] = [
+    np.exp, np.tanh, np.log, np.sqrt, np.abs, np.negative, np.square, np.transpose,
+    lambda a: a * 2.0,
+    lambda a: a[:, :2],
+    lambda a: a.astype(np.float32) * 1.0,
+    lambda a: np.where(a > 0, a, 0.0),
+    lambda a: ag.softmax(a, axis=-1),
+    lambda a: np.sort(a, axis=-1),
+    lambda a: np.linalg.norm(a, axis=-1, keepdims=True),
+    lambda a: np.std(a, axis=0, keepdims=True),
+    lambda a: np.max(a, axis=0, keepdims=True),
+    lambda a: np.concatenate([a, a], axis=0),
+    lambda a: np.cumsum(a, axis=0),
+    ag.checkpoint(lambda a: np.log(a * 1.0)),
+]  # fmt: skip
+BINARY: list[Any] = [
+    np.multiply, np.divide, np.subtract, np.matmul, np.maximum, np.power, np.hypot,
+    lambda a, b: np.where(b > 0, a, b),
+]  # fmt: skip
+
+
+def program(seed: int) -> tuple[list[ag.Tensor], ag.Tensor]:
+    """A random composition of ops over two leaves, at numbers that many of them cannot take."""
+    rng = np.random.default_rng(seed)
+    numbers = [0.0, 1.0, -1.0, 2.0, 1e200, 1e-200, -3.0, 0.5]
+    leaves = [ag.Tensor(rng.choice(numbers, size=(3, 3)), requires_grad=True) for _ in range(2)]
+    pool = list(leaves)
+    for _ in range(rng.integers(2, 9)):
+        a, b = (pool[k] for k in rng.integers(len(pool), size=2))
+        ops, args = (UNARY, (a,)) if rng.random() < 0.6 else (BINARY, (a, b))
+        try:
+            pool.append(ops[rng.integers(len(ops))](*args))
+        except ag.ShapeError:
+            continue
+    return leaves, sum((part.sum() for part in pool[-3:]), start=ag.Tensor(0.0))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_raised_where_the_end_is_not_finite_and_nowhere_else() -> None:
+    raised = 0
+    for seed in range(150):
+        leaves, loss = program(seed)
+        loss.backward()
+        grads = [x.grad for x in leaves if x.grad is not None]
+        finite = all(np.isfinite(x).all() for x in (loss.data, *grads))
+        with ag.inspect() as seen:
+            again, loss = program(seed)
+            if finite:
+                loss.backward()
+                for a, b in zip([x.grad for x in again if x.grad is not None], grads, strict=True):
+                    np.testing.assert_array_equal(a, b)
+                continue
+            with pytest.raises(ag.NonFiniteError) as error:
+                loss.backward()
+        raised += 1
+        assert all(x.grad is None for x in again)
+        report = error.value.report
+        assert report.line is not None
+        assert report.line.file == __file__
+        node = report.node
+        if report.when == "forward" and node.op is not None and node.op.kind == "elementwise":
+            value = seen.values[node]
+            assert not np.isfinite(value[report.index])
+            x = [np.broadcast_to(v, value.shape)[report.index] for v in seen.operands[node]]
+            # An inf is blamed itself, wherever it came from, and no nan on what it became.
+            assert not np.isnan(x).any()
+            assert np.isfinite(x).all() or report.trap in ("inf - inf", "0 * inf", "inf / inf")
+    assert 50 < raised < 120

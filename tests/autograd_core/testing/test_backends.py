@@ -90,8 +90,67 @@ class TestTorch:
     def test_called_with_arrays(self, torch: Any) -> None:
         np.testing.assert_allclose(torch_function(torch.exp)(X), np.exp(X))
 
+    def test_a_module_in_single_precision(self, torch: Any) -> None:
+        torch.manual_seed(0)
+        model = torch.nn.Sequential(torch.nn.Linear(4, 2), torch.nn.BatchNorm1d(2))
+        before = {k: v.clone() for k, v in model.state_dict().items()}
+        report = check_gradients(torch_function(model), X, order=1, directions=1, elements=2)
+        assert max(report.values()) < 1e-6
+        for name, value in model.state_dict().items():  # running averages too
+            assert torch.equal(value, before[name])
+            assert value.dtype == before[name].dtype
+
+    def cube(self, torch: Any, backward: Any) -> Any:
+        class Cube(torch.autograd.Function):  # type: ignore[misc]
+            @staticmethod
+            def forward(ctx: Any, x: Any) -> Any:
+                ctx.save_for_backward(x)
+                return x**3
+
+        Cube.backward = staticmethod(backward)  # type: ignore[attr-defined]
+        return torch_function(lambda x: Cube.apply(x))
+
+    def test_a_function_without_forward_mode(self, torch: Any) -> None:
+        report = check_gradients(
+            self.cube(torch, lambda ctx, g: 3 * g * ctx.saved_tensors[0] ** 2), X
+        )
+        assert any(n.startswith("forward mode, which is refused") for n in report.notes)
+        assert "x, order 2" in report
+        with pytest.raises(GradientCheckError, match="order 2 is wrong"):
+            check_gradients(
+                self.cube(torch, lambda ctx, g: 3 * g * ctx.saved_tensors[0].detach() ** 2), X
+            )
+
+    def test_a_function_that_is_differentiable_once(self, torch: Any) -> None:
+        once = torch.autograd.function.once_differentiable
+        f = self.cube(torch, once(lambda ctx, g: 3 * g * ctx.saved_tensors[0] ** 2))
+        report = check_gradients(f, X)
+        assert any("once_differentiable" in note for note in report.notes)
+        assert list(report) == ["x"]
+
+    def test_a_backward_pass_that_writes_into_the_gradient(self, torch: Any) -> None:
+        def backward(ctx: Any, g: Any) -> Any:
+            return g.mul_(3 * ctx.saved_tensors[0] ** 2)
+
+        with pytest.raises(GradientCheckError, match="writes into the gradient given to it"):
+            check_gradients(self.cube(torch, backward), X, order=1)
+
+    def test_leaves_of_this_library(self, torch: Any) -> None:
+        with pytest.raises(ValueError, match="wrt is for leaves of this library"):
+            check_gradients(torch_function(torch.exp), X, wrt={})
+
 
 class TestJAX:
+    def test_a_function_without_forward_mode(self, jax: Any) -> None:
+        @jax.custom_vjp
+        def f(x: Any) -> Any:
+            return x**3
+
+        f.defvjp(lambda x: (x**3, x), lambda x, g: (3 * g * x**2,))
+        report = check_gradients(jax_function(f), X)
+        assert any(n.startswith("forward mode, which is refused") for n in report.notes)
+        assert "x, order 2" in report
+
     def test_right(self, jax: Any) -> None:
         before = jax.config.jax_enable_x64
         report = check_gradients(jax_function(lambda x, y: jax.numpy.tanh(x) * y), X, Y)

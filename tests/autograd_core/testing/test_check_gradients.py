@@ -131,6 +131,137 @@ class TestModules:
             check_gradients(lambda: np.tanh(w) * w.detach(), wrt={"w": w}, order=1)
 
 
+class TestForwardModeOfLeaves:
+    """What a function reads besides is pushed forward from too."""
+
+    def square(self, slope: float) -> Any:
+        f = ag.primitive(check=False)(lambda x: x**2)
+        f.rule(lambda g, _out, x: 2.0 * g * x)
+        f.tangent(lambda v, _out, x: slope * v * x)
+        return f
+
+    @pytest.mark.parametrize("order", [1, 2])
+    @pytest.mark.parametrize("dtype", [np.float64, np.float32])
+    def test_of_wrt(self, order: int, dtype: Any) -> None:
+        w = ag.Tensor(Y.astype(dtype), requires_grad=True)
+        right, wrong = self.square(2.0), self.square(3.0)
+        report = check_gradients(lambda x: right(w) * x, X, wrt={"w": w}, order=order)
+        assert "forward mode" in {row.check for row in report.rows}
+        assert any("forward over reverse" in row.check for row in report.rows) == (order == 2)
+        with pytest.raises(GradientCheckError) as caught:
+            check_gradients(lambda x: wrong(w) * x, X, wrt={"w": w}, order=order)
+        assert caught.value.failures[0].check == "forward mode"
+        np.testing.assert_array_equal(w.data, Y.astype(dtype))
+
+    def test_of_a_module(self) -> None:
+        class Squares(nn.Module):
+            def __init__(self, f: Any) -> None:
+                self.f, self.w = f, nn.Parameter(Y)
+
+            def forward(self, x: Any) -> Any:
+                return self.f(self.w) + x
+
+        check_gradients(Squares(self.square(2.0)), X)
+        with pytest.raises(GradientCheckError, match="forward mode"):
+            check_gradients(Squares(self.square(3.0)), X)
+
+    def test_a_leaf_under_two_names(self) -> None:
+        w = ag.Tensor(Y, requires_grad=True)
+        assert list(check_gradients(lambda: w * w, wrt={"a": w, "b": w}, order=1)) == ["a"]
+
+
+class TestScales:
+    """A pole, or the end of the domain, at the distance of a tiny element."""
+
+    @pytest.mark.parametrize("size", [1e-2, 1e-5, 1e-8, 1e-10])
+    @pytest.mark.parametrize("f", [np.reciprocal, np.log, np.sqrt, lambda x: x**-2.0])
+    def test_right(self, f: Any, size: float) -> None:
+        x = np.array([size, 1.0])
+        report = check_gradients(f, x, order=1)
+        assert not report.kinks
+        assert max(report.values()) < 1e-6
+
+    @pytest.mark.parametrize("size", [1e-5, 1e-8])
+    @pytest.mark.parametrize("factor", [0.5, 1.001])
+    def test_wrong_at_the_tiny_element(self, size: float, factor: float) -> None:
+        with pytest.raises(GradientCheckError) as caught:
+            check_gradients(
+                np.log,
+                np.array([size, 1.0]),
+                vjp=lambda g, x: g / x * np.where(x < 0.5, factor, 1.0),
+            )
+        failure = caught.value.failures[0]
+        assert failure.element == (0,)
+        assert failure.expected == pytest.approx(1.0 / size, rel=1e-5)
+
+    def test_all_elements_are_tiny(self) -> None:
+        x = Y * 1e-12
+        check_gradients(lambda x: np.sin(x * 1e12), x)
+        with pytest.raises(GradientCheckError) as caught:
+            check_gradients(
+                lambda x: np.sin(x * 1e12), x, vjp=lambda g, x: 2e12 * g * np.cos(x * 1e12)
+            )
+        failure = caught.value.failures[0]
+        assert failure.element is not None
+        due = 1e12 * np.cos(x[failure.element] * 1e12)
+        assert failure.expected == pytest.approx(due, rel=1e-5)
+
+    def test_numerical_gradient_beside_a_pole(self) -> None:
+        found = numerical_gradient(lambda x: np.sum(1.0 / x), np.array([1e-8, 1.0]))
+        np.testing.assert_allclose(found, [-1e16, -1.0], rtol=1e-5)
+
+    def test_a_complex_step_that_is_dropped(self) -> None:
+        # The imaginary part is lost in the conversion: the step says zero.
+        for x in np.random.default_rng(0).normal(size=20):
+            check_gradients(lambda x: x.astype(np.float16) ** 2, np.asarray(x), order=1)
+
+
+class TestReportedErrors:
+    def test_of_what_is_zero(self) -> None:
+        for f in (lambda x: x**3, lambda x: x**2, np.cos, lambda x: x * x * x * x):
+            report = check_gradients(f, np.array(0.0))
+            assert max(row.error for row in report.rows) < 1e-9
+
+    def test_never_above_what_is_allowed(self) -> None:
+        def noisy(x: Any) -> Any:
+            return np.tanh(x.astype(np.float32))
+
+        for f, x in ((noisy, X), (lambda x: np.sum((x - 1e6) ** 2), X + 1e6), (np.log, X**2)):
+            report = check_gradients(f, x)
+            assert all(row.error <= row.tolerance for row in report.rows)
+
+    def test_what_differences_cannot_tell_is_said(self) -> None:
+        report = check_gradients(lambda x: np.tanh(x.astype(np.float32)), X)
+        (row,) = [row for row in report.rows if row.check == "gradient, order 1"]
+        assert "of its size only" in row.note
+        assert row.note in str(report)
+        report = check_gradients(np.tanh, X)
+        assert not any(row.note for row in report.rows)
+
+
+class TestValues:
+    @pytest.mark.parametrize(
+        "other",
+        [lambda x: x > 0, lambda x: np.argmax(x), lambda x: np.array([1, 200], np.uint8)],
+    )
+    def test_of_other_dtypes_besides(self, other: Any) -> None:
+        check_gradients(lambda x: {"y": x * 2.0, "other": other(x)}, X)
+
+    def test_that_change_from_call_to_call(self) -> None:
+        calls: list[int] = []
+
+        def f(x: Any) -> Any:
+            calls.append(1)
+            return x * len(calls)
+
+        with pytest.raises(GradientCheckError, match="is another one when it is computed again"):
+            check_gradients(f, X)
+
+    def test_not_finite_in_single_precision(self) -> None:
+        report = check_gradients(np.exp, np.array([200.0, 1.0]))
+        assert "single precision: the value is not finite there" in report.notes
+
+
 class TestArguments:
     @pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "complex64"])
     def test_every_floating_dtype(self, dtype: str) -> None:
@@ -194,6 +325,15 @@ class TestRefusals:
             (dict(wrt={"w": ag.Tensor([1.0])}), TypeError, "no leaf that requires a gradient"),
             (dict(gradient=np.cos), ValueError, "one real number; give vjp="),
             (dict(vjp=lambda g, x: (g, g)), ValueError, "vjp= returned 2 arrays"),
+            (dict(vjp=lambda g, x: None), ValueError, "vjp= returned None for x"),
+            (dict(vjp=np.multiply, gradient=np.cos), ValueError, "give one of them"),
+            (dict(hvp=np.multiply), ValueError, "hvp= goes with gradient="),
+            (dict(vjp=np.multiply, hvp=np.multiply), ValueError, "hvp= goes with gradient="),
+            (
+                dict(vjp=np.multiply, wrt={"w": ag.Tensor([1.0], requires_grad=True)}),
+                ValueError,
+                "cannot say what the gradient of w is",
+            ),
         ],
     )
     def test_options(self, given: Any, error: type[Exception], said: str) -> None:

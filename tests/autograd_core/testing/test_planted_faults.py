@@ -9,6 +9,7 @@ import pytest
 
 import autograd_core as ag
 from autograd_core.testing import GradientCheckError, check_gradients
+from autograd_core.testing.guess import guess_shape
 from scripts import generate_fault_table
 from tests.autograd_core.testing.faults import BY_NAME, OPS_WITH_RULES, plant_many
 from tests.autograd_core.testing.hand_written import PAIRS
@@ -116,6 +117,25 @@ class TestGuesses:
     )
     def test_guess(self, wrong: Any, said: str) -> None:
         found = self.guess(wrong)
+        assert said in found
+        assert bool(said) == bool(found)
+
+    def test_of_one_element_of_many(self) -> None:
+        with pytest.raises(GradientCheckError) as caught:
+            check_gradients(
+                np.sin,
+                np.linspace(-1.0, 1.0, 50),
+                vjp=lambda g, x: g * np.cos(x) * np.where(np.arange(50) == 49, 1.00005, 1.0),
+            )
+        assert caught.value.failures[0].guess == ""
+
+    @pytest.mark.parametrize(
+        ("got", "due", "said"),
+        [((1,), (), "reshape"), ((), (1,), "reshape"), ((3, 4), (4,), "sum over the axes"),
+         ((4, 3), (3, 4), "transposed"), ((2,), (3,), "")],
+    )  # fmt: skip
+    def test_of_a_shape(self, got: Any, due: Any, said: str) -> None:
+        found = guess_shape(got, due)
         assert said in found
         assert bool(said) == bool(found)
 
