@@ -26,7 +26,10 @@ def find_kinks(s: Stage, k: int, d: int, g: Any) -> bool:
     x = s.xs[k]
     before = len(s.held[k])
     largest = 0.0 if g is None else largest_of(g)
-    sizes = np.maximum(np.abs(x.reshape(-1)), min(1.0, s.sizes[k]))
+    reach = np.where(
+        s.reach[k] < s.sizes[k], s.reach[k], np.maximum(np.abs(x), min(1.0, s.sizes[k]))
+    )
+    reach = reach.reshape(-1)
     units: tuple[complex, ...] = (1.0, 1j) if x.dtype.kind == "c" else (1.0,)
     parts = [np.array([i for i in range(x.size) if i not in s.held[k]], dtype=int)]
     for _ in range(SEARCHES):
@@ -35,7 +38,7 @@ def find_kinks(s: Stage, k: int, d: int, g: Any) -> bool:
         places = parts.pop()
         if places.size > 1:
             v = np.zeros(x.shape, x.dtype)
-            v.reshape(-1)[places] = sizes[places] * sum(
+            v.reshape(-1)[places] = reach[places] * sum(
                 unit * s.rng.normal(size=places.size) for unit in units
             )
             scale = 0.0 if g is None else dot(g, v)[1]
@@ -79,9 +82,9 @@ def between(s: Stage, k: int, i: int, exact: float, found: Estimate) -> None:
     size = max(float(np.abs(x.reshape(-1)[i])), min(1.0, s.sizes[k]))
     slopes = (found.slopes[0] / size, found.slopes[1] / size)
     shown, seen = slopes, exact / size
-    for o, of_output, got in _of_outputs(s, k, i, size):
+    for o, of_output, got, off in _of_outputs(s, k, i, size):
         low, high = sorted(of_output)
-        slack = 1e-4 * max(abs(low), abs(high))
+        slack = 1e-4 * max(abs(low), abs(high)) + off
         if not low - slack <= got <= high + slack:
             which = f" (of number {o} of the values)" if s.center.size > 1 else ""
             text = (
@@ -101,8 +104,8 @@ def between(s: Stage, k: int, i: int, exact: float, found: Estimate) -> None:
 
 def _of_outputs(
     s: Stage, k: int, i: int, size: float
-) -> Iterator[tuple[int, tuple[float, float], float]]:
-    """The outputs that have a kink when an element moves: which, slopes, and the gradient."""
+) -> Iterator[tuple[int, tuple[float, float], float, float]]:
+    """The outputs that have a kink when an element moves: which, slopes, gradient, their error."""
     if s.pull is None or s.xs[k].dtype.kind == "c":
         return
     v = np.zeros(s.xs[k].shape)
@@ -121,7 +124,7 @@ def _of_outputs(
         if found.kind == KINK and found.slopes is not None:
             low, high = found.slopes
             got = float(s.pull(e)[k].reshape(-1)[i].real)
-            yield o, (low / size, high / size), got
+            yield o, (low / size, high / size), got, found.error / size
 
 
 def together(s: Stage) -> None:

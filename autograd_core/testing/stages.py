@@ -38,6 +38,8 @@ __all__ = ["Direction", "Stage"]
 QUICK = 1e-5
 #: Elements this much smaller than the steps are moved by steps of their own size as well.
 CLOSE = 0.125
+#: Elements this much smaller than the largest are moved by their own size.
+TINY = 1e-4
 #: Estimates whose error is larger than this say nothing.
 USELESS = 1e-2
 
@@ -75,6 +77,8 @@ class Stage:
         self.weights = [flat(us) for us in cotangents]
         self.center = flat(values(xs))
         self.sizes = [size_of(x) for x in xs]
+        #: How far each element is moved together with others.
+        self.reach = [_reach(x, size) for x, size in zip(xs, self.sizes, strict=True)]
         # What rounding does to a gradient that changes the values by as much as they are large.
         center = np.maximum(np.abs(self.center), least)
         total = max(float(np.abs(w) @ center) for w in self.weights)
@@ -163,14 +167,18 @@ class Stage:
         # Noise that was measured over larger steps may be the function itself.
         rough = None if self.rough is None else roughness(lambda t: at(t * ratio))
         found = along(at, self.center, weights, scale, self.unit, FIRST_STEP * ratio, rough)
-        return found if found.kind == SMOOTH and math.isfinite(found.error) else None
+        if found.kind != SMOOTH or not math.isfinite(found.error):
+            return None
+        if found.value == found.error == 0.0:
+            # Nothing moved; what the values are too coarse to show may be as large as this.
+            unfelt = self.unit * float(np.abs(weights) @ np.abs(self.center))
+            found = found._replace(error=unfelt / (FIRST_STEP * ratio))
+        return found
 
     def surer(self, found: Estimate, vs: dict[int, Any], weights: Any, scale: float) -> Estimate:
         """The estimate, or one by smaller steps where that is better known."""
         finer = self._finer(vs, weights, scale)
-        if finer is None or not finer.error * abs(found.value) < found.error * abs(finer.value):
-            return found
-        return finer
+        return found if finer is None or not _surer(finer, found) else finer
 
     def estimate(self, vs: dict[int, Any], d: int, scale: float) -> Estimate:
         """The derivative along a direction."""
@@ -218,7 +226,11 @@ class Stage:
             if gradients is not None and not failed and elements:
                 chosen = np.arange(x.size)
                 if x.size > elements:
-                    chosen = np.sort(self.rng.permutation(x.size)[:elements])
+                    # Those that hardly move along directions come first.
+                    places = self.rng.permutation(x.size)
+                    tiny = (self.reach[k] < self.sizes[k]).reshape(-1)
+                    first = np.argsort(~tiny[places], kind="stable")
+                    chosen = np.sort(places[first][:elements])
                 self._elementwise(k, 0, gradients[0][k], chosen)
         if gradients is not None:
             together(self)
@@ -227,9 +239,9 @@ class Stage:
         self, k: int, d: int, gradients: list[Arrays] | None, elements: int, again: bool = False
     ) -> bool:
         x = self.xs[k]
-        v = self.rng.normal(size=x.shape) * self.sizes[k]
+        v = self.rng.normal(size=x.shape) * self.reach[k]
         if x.dtype.kind == "c":
-            v = v + 1j * self.rng.normal(size=x.shape) * self.sizes[k]
+            v = v + 1j * self.rng.normal(size=x.shape) * self.reach[k]
         if self.held[k]:
             v.reshape(-1)[list(self.held[k])] = 0.0
             if len(self.held[k]) == x.size:
@@ -299,16 +311,17 @@ class Stage:
                 return True, found
         # Other ladders of steps: one that came to rest by accident does not do so again. What they
         # say counts if they are sure enough to tell the two numbers apart.
-        surer = self.surer(found, vs, self.weights[d], scale)
-        ladders: tuple[float, ...] = (0.37 * 2.0**-6, 0.61 * 2.0**-11)
-        if surer is not found:
-            found, ladders = surer, ()
-            error, allowed = self.measured(exact, found, scale, floor)
-            if error <= allowed:
-                return True, found
+        finer = self._finer(vs, self.weights[d], scale)
+        others = [self._along(vs, d, scale, first) for first in (0.37 * 2.0**-6, 0.61 * 2.0**-11)]
+        if finer is not None:
+            if _surer(finer, found):
+                found, others = finer, []
+            if 40.0 * finer.error <= abs(exact - found.value) or finer is found:
+                error, allowed = self.measured(exact, finer, scale, floor)
+                if error <= allowed:
+                    return True, finer
         last, seen = found, [found]
-        for first in ladders:
-            other = self._along(vs, d, scale, first)
+        for other in others:
             apart = abs(exact - found.value)
             if other.kind != SMOOTH or 40.0 * other.error > apart > 4.0 * found.error:
                 continue
@@ -341,14 +354,19 @@ class Stage:
 
         A median of equal numbers has a derivative along every line, but no gradient.
         """
+        # Not so far that a tiny element crosses zero.
+        part = 1.0
+        for k, v in vs.items():
+            far = np.abs(v)
+            part = min(part, float(np.min(self.reach[k][far > 0.0] / far[far > 0.0], initial=1.0)))
         for _ in range(2):
             others = {}
             for k, x in enumerate(self.xs):
-                w = self.rng.normal(size=x.shape) * self.sizes[k]
+                w = self.rng.normal(size=x.shape) * self.reach[k]
                 w = np.asarray(w).astype(x.dtype)
                 w.reshape(-1)[~np.isfinite(x.reshape(-1))] = 0.0
                 others[k] = w
-            both = {k: w + vs[k] if k in vs else w for k, w in others.items()}
+            both = {k: w + part * vs[k] if k in vs else w for k, w in others.items()}
             one, two = (
                 self.surer(self.estimate(vs, d, scale), vs, self.weights[d], scale)
                 for vs in (others, both)
@@ -356,9 +374,9 @@ class Stage:
             if one.kind != SMOOTH or two.kind != SMOOTH:
                 # A kink elsewhere says nothing about this direction; look along it alone.
                 continue
-            off = abs(two.value - one.value - found.value)
-            size = max(abs(two.value), abs(one.value), abs(found.value), scale)
-            if off > 1e-4 * size + 4.0 * (one.error + two.error + found.error):
+            off = abs(two.value - one.value - part * found.value)
+            size = max(abs(two.value), abs(one.value), part * max(abs(found.value), scale))
+            if off > 1e-4 * size + 4.0 * (one.error + two.error + part * found.error):
                 return False
         return True
 
@@ -466,3 +484,19 @@ class Stage:
                 report.add_gradient(name, self.order, error, self.tolerance, note)
         report.kinks += self.kinks
         report.notes += list(dict.fromkeys(self.notes))
+
+
+def _reach(x: Any, size: float) -> Any:
+    """The size of an array for each of its elements, and for tiny ones their own.
+
+    Beside an element that is tiny there may be a kink, or a pole, as near as zero is.
+    """
+    with np.errstate(all="ignore"):
+        own = np.abs(x)
+    largest = float(np.max(own, where=np.isfinite(own), initial=0.0))
+    return np.where((own > 0.0) & (own < TINY * largest), own, size)
+
+
+def _surer(one: Estimate, other: Estimate) -> bool:
+    """Whether one estimate is known better than another, relative to its value."""
+    return one.error * abs(other.value) < other.error * abs(one.value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -170,6 +171,10 @@ class TestForwardModeOfLeaves:
         assert list(check_gradients(lambda: w * w, wrt={"a": w, "b": w}, order=1)) == ["a"]
 
 
+def pulled(wrong: Any, g: Any, x: Any) -> Any:
+    return g * np.sign(x) * wrong
+
+
 class TestScales:
     """A pole, or the end of the domain, at the distance of a tiny element."""
 
@@ -193,6 +198,19 @@ class TestScales:
         failure = caught.value.failures[0]
         assert failure.element == (0,)
         assert failure.expected == pytest.approx(1.0 / size, rel=1e-5)
+
+    @pytest.mark.parametrize("size", [1e-3, 1e-6, 1e-9, 1e-12, 1e-15])
+    @pytest.mark.parametrize("at_kink", [True, False])
+    def test_beside_a_kink(self, size: float, at_kink: bool) -> None:
+        for x0 in (size, -size):
+            x = np.array([x0, 0.0 if at_kink else 0.7, -1.0, 2.0])
+            for f in (np.abs, lambda x: np.maximum(x, 0.0), lambda x: np.where(x > 0, x, 0.1 * x)):
+                report = check_gradients(f, x)
+                assert {kink.element for kink in report.kinks} <= {(0,), (1,)}
+            wrong = np.where(np.arange(4) == 0, 2.0, 1.0)
+            with pytest.raises(GradientCheckError) as caught:
+                check_gradients(np.abs, x, vjp=functools.partial(pulled, wrong))
+            assert caught.value.failures[0].element == (0,)
 
     def test_all_elements_are_tiny(self) -> None:
         x = Y * 1e-12

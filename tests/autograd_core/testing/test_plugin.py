@@ -418,6 +418,7 @@ def test_the_fixture_and_the_marker(pytester: pytest.Pytester, run) -> None:
         ({"sample": 1.0}, TypeError, "sample is a tuple of arguments, or a function of a random"),
         ({"sample": (1.0,), "order": 3}, ValueError, "order must be 1 or 2, not 3"),
         ({"sample": (1.0,), "tolerence": 1}, TypeError, "no option of check_gradients: tolerence"),
+        ({"sample": (1.0,), "f": 1}, TypeError, "no option of check_gradients: f"),
     ],
 )
 def test_what_gradcheck_refuses(options, error: type[Exception], message: str) -> None:
