@@ -17,7 +17,7 @@ from .ufuncs import call_method, in_full, store_in_array
 from .values import refuse_subclass
 from .views import GETITEM, SETITEM, VIEWS, mark_view, refuse_view
 
-__all__ = ["apply"]
+__all__ = ["apply", "beyond"]
 
 
 def apply(op: Op, args: Any, kwargs: dict[str, Any]) -> Any:
@@ -35,7 +35,7 @@ def apply(op: Op, args: Any, kwargs: dict[str, Any]) -> Any:
         if kwargs and isinstance(op.fn, np.ufunc) and op.kind == "elementwise":
             # NumPy leaves what where= masks out unset; a tensor must not hold what was in memory.
             return _apply_derived(op, partial(in_full, op), args, kwargs, "where" in kwargs)
-        if op.otherwise is not None and _beyond(op, args, kwargs):
+        if op.otherwise is not None and beyond(op, args, kwargs):
             return _apply_derived(op, op.otherwise, args, kwargs)
         try:
             args, params = op.bind(args, kwargs)
@@ -220,7 +220,7 @@ def _wrapped(value: Any) -> Any:
     return wrap(value, None) if is_array else value
 
 
-def _beyond(op: Op, args: Any, kwargs: dict[str, Any]) -> bool:
+def beyond(op: Op, args: Any, kwargs: dict[str, Any]) -> bool:
     """Whether a call has parameters that the rules do not know."""
     given = (*op.names[op.arity : len(args)], *kwargs)
     return not op.params.issuperset(given) and not set(given) <= {*op.names[: op.arity], *op.params}

@@ -58,7 +58,7 @@ def _operator(op: Op) -> None:
         return result
 
     setattr(Tensor, f"__{name}__", forward)
-    if name in _COMPARISONS:
+    if name in COMPARISONS:
         return
 
     def reflected(self: Tensor, other: Any) -> Any:
@@ -81,7 +81,7 @@ def _operator(op: Op) -> None:
             )
         self._check_in_place(f"x {op.symbol}= ...")
         if is_view(self) and not (
-            sys.getrefcount(self) <= _BORROWED and _stored_back(sys._getframe(1))
+            sys.getrefcount(self) <= BORROWED and stored_back(sys._getframe(1))
         ):
             refuse_view(self, f"x {op.symbol}= ...")
         result = forward(self, other)
@@ -98,9 +98,9 @@ def _record_nothing(*_: Any) -> None:
     """A comparison's result is not part of the graph."""
 
 
-_COMPARISONS = {"eq", "ne", "lt", "le", "gt", "ge"}
+COMPARISONS = {"eq", "ne", "lt", "le", "gt", "ge"}
 # What holds a tensor that only the running statement knows: its caller, `self`, and the question.
-_BORROWED = 3
+BORROWED = 3
 
 
 def _operand(x: Any) -> Any:
@@ -111,7 +111,7 @@ def _operand(x: Any) -> Any:
     return np.asarray(x) if isinstance(x, (list, tuple)) else NotImplemented
 
 
-def _stored_back(frame: Any) -> bool:
+def stored_back(frame: Any) -> bool:
     """Whether the caller is a statement ``x[i] += y``, which stores the result back into x.
 
     Python computes ``r = x[i]; r += y`` by the same calls: only what follows tells.

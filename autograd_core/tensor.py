@@ -21,7 +21,7 @@ from .registry import OPS, Op, call, call_method, known, running, undeclared
 from .values import array_of, computed, is_complex, refuse_complex, refuse_subclass
 from .views import GETITEM, SETITEM, frozen, is_owned, refuse_view, show
 
-__all__ = ["LIFT", "Tensor", "asarray"]
+__all__ = ["LIFT", "Tensor", "asarray", "declared_late"]
 
 #: Versions of the array API standard whose functions are in the package's namespace.
 API_VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12")
@@ -432,7 +432,7 @@ class Tensor(TensorMethods):
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if method != "__call__":
             return call_method(ufunc, method, inputs, kwargs)
-        op = OPS.get(ufunc) or _declared_late(ufunc)
+        op = OPS.get(ufunc) or declared_late(ufunc)
         if "out" in kwargs and len(kwargs["out"]) == 1:
             (kwargs["out"],) = kwargs["out"]
         return call(op, inputs, kwargs)
@@ -733,7 +733,7 @@ def value_of(x: Any) -> Any:
     return x._value if type(x) is Tensor else x
 
 
-def _declared_late(ufunc: Any) -> Op:
+def declared_late(ufunc: Any) -> Op:
     """The op of a ufunc of SciPy's, which are declared when the first of them is met."""
     if "scipy.special" in sys.modules:
         special.declare()

@@ -18,7 +18,7 @@ from .ops.reduction import keep_reduced
 from .registry import OPS, Op, call, call_batched_method, running
 from .tensor import Tensor, asarray, value_of
 
-__all__ = ["call_method", "in_full", "store_in_array"]
+__all__ = ["METHODS", "call_method", "change_at", "in_full", "store_in_array"]
 
 
 def in_full(
@@ -84,7 +84,7 @@ def call_method(ufunc: Any, method: str, inputs: Any, kwargs: dict[str, Any]) ->
         if batched is not NotImplemented:
             return batched
     if method == "at":
-        return _at(ufunc, *inputs)
+        return change_at(ufunc, *inputs)
     kwargs = {key: value for key, value in kwargs.items() if value is not None or key == "axis"}
     out = kwargs.pop("out", (None,))[0]
     op = OPS.get(ufunc)
@@ -97,14 +97,14 @@ def call_method(ufunc: Any, method: str, inputs: Any, kwargs: dict[str, Any]) ->
     if not any(type(x) is Tensor and x.requires_grad for x in inputs) or (op and op.mask == 0):
         plain = [value_of(x) for x in inputs]
         result: Any = asarray(getattr(ufunc, method)(*plain, **kwargs))
-    elif op is None or method not in _METHODS:
+    elif op is None or method not in METHODS:
         raise NotDifferentiableError(
             f"np.{ufunc.__name__}.{method} has no declared derivative (declared: "
-            f"{', '.join([*_METHODS, 'at'])} of the ufuncs in the table). Use t.detach() where no "
+            f"{', '.join([*METHODS, 'at'])} of the ufuncs in the table). Use t.detach() where no "
             "gradient is needed."
         )
     else:
-        result = _METHODS[method](ufunc, *inputs, **kwargs)
+        result = METHODS[method](ufunc, *inputs, **kwargs)
     return result if out is None else _store(out, result, f"out= of {ufunc.__name__}.{method}")
 
 
@@ -219,7 +219,7 @@ def _reduceat(ufunc: Any, x: Any, indices: Any, axis: int = 0, dtype: Any = None
     return np.stack(parts, axis=axis)
 
 
-_METHODS: dict[str, Callable[..., Any]] = {
+METHODS: dict[str, Callable[..., Any]] = {
     "reduce": _reduce,
     "accumulate": _accumulate,
     "outer": _outer,
@@ -227,7 +227,7 @@ _METHODS: dict[str, Callable[..., Any]] = {
 }
 
 
-def _at(ufunc: Any, x: Any, index: Any, *others: Any) -> None:
+def change_at(ufunc: Any, x: Any, index: Any, *others: Any) -> None:
     """``x[index] = ufunc(x[index], other)``, an element that is named twice changed twice."""
     if not isinstance(x, Tensor):
         if any(isinstance(other, Tensor) and other.requires_grad for other in others):

@@ -64,7 +64,7 @@ def torch_function(f: Callable[..., Any]) -> Foreign:
 
     As in ``check_gradients(torch_function(lambda x: torch.logsumexp(x, 0)), np.ones(3))``.
     """
-    return _Torch(f)
+    return Torch(f)
 
 
 def jax_function(f: Callable[..., Any]) -> Foreign:
@@ -108,7 +108,7 @@ def _refuse_once(gs: list[Any]) -> None:
         waiting += [parent for parent, _ in node.next_functions]
 
 
-class _Torch(Foreign):
+class Torch(Foreign):
     def __init__(self, f: Callable[..., Any]) -> None:
         super().__init__(f)
         self.torch = _library("torch", "torch")

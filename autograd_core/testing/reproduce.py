@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..tensor import Tensor
-from .foreign import Foreign, _Torch
+from .foreign import Foreign, Torch
 
 __all__ = ["snippet"]
 
@@ -65,7 +65,7 @@ def snippet(
 def _function(f: Any, name: str, lines: list[str], comments: list[str]) -> str:
     """How to name a function: an import, or a name that is taken to be there."""
     if isinstance(f, Foreign):
-        wrapper = "torch_function" if isinstance(f, _Torch) else "jax_function"
+        wrapper = "torch_function" if isinstance(f, Torch) else "jax_function"
         lines.append(f"from autograd_core.testing import {wrapper}")
         return f"{wrapper}({_function(f.f, name, lines, comments)})"
     own = getattr(f, "__name__", "")

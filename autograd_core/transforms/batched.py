@@ -18,9 +18,9 @@ import numpy as np
 
 from ..errors import GradientError, InPlaceError, NotDifferentiableError
 from ..graph import next_number
-from ..operators import _BORROWED, _COMPARISONS, _stored_back
+from ..operators import BORROWED, COMPARISONS, stored_back
 from ..registry import OPS, Op, running
-from ..tensor import Tensor, _declared_late, new_tensor, value_of
+from ..tensor import Tensor, declared_late, new_tensor, value_of
 from ..views import GETITEM, refuse_view, show
 
 __all__ = [
@@ -246,7 +246,7 @@ class Batched(Tensor, internal=True):
         if method != "__call__":
             return _method(ufunc, method, inputs, kwargs)
         try:
-            op = OPS.get(ufunc) or _declared_late(ufunc)
+            op = OPS.get(ufunc) or declared_late(ufunc)
         except NotDifferentiableError:
             return _in_turn(ufunc, ufunc.__name__, inputs, kwargs)
         if "out" in kwargs and len(kwargs["out"]) == 1:
@@ -398,13 +398,13 @@ def _operator(op: Op) -> None:
     def in_place(self: Any, other: Any) -> Any:
         what = f"x {op.symbol}= ..."
         self._check_in_place(what)
-        if not (sys.getrefcount(self) <= _BORROWED and _stored_back(sys._getframe(1))):
+        if not (sys.getrefcount(self) <= BORROWED and stored_back(sys._getframe(1))):
             refuse_view(self, what)
         self._rebind(forward(self, other))
         return self
 
     setattr(Batched, f"__{name}__", forward)
-    if name not in _COMPARISONS:
+    if name not in COMPARISONS:
         setattr(Batched, f"__r{name}__", reflected)
         setattr(Batched, f"__i{name}__", in_place)
 

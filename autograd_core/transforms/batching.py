@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..apply import _beyond
+from ..apply import beyond
 from ..errors import InPlaceError, ShapeError
 from ..record import explain
 from ..registry import Op, connect_batching
-from ..ufuncs import _METHODS, _at, in_full
+from ..ufuncs import METHODS, change_at, in_full
 from ..views import GETITEM, SETITEM, VIEWS
 from . import batching_index
 from .batched import ACTIVE, Batched, LookedError, Loop, levels, lower, size_of, stale
@@ -100,7 +100,7 @@ def _call(b: Batch, op: Op, args: Any, kwargs: dict[str, Any]) -> Any:
     if op.composition is not None and found is None:
         return _by_parts(b, op, op.composition, args, kwargs)
     if op.otherwise is not None and (
-        found is None or (found[0] != "axis" and _beyond(op, args, kwargs))
+        found is None or (found[0] != "axis" and beyond(op, args, kwargs))
     ):
         return _by_parts(b, op, op.otherwise, args, kwargs)
     if kwargs and op.kind == "elementwise" and isinstance(op.fn, np.ufunc):
@@ -176,11 +176,11 @@ def _apply_method(ufunc: Any, method: str, inputs: Any, kwargs: dict[str, Any]) 
     if not level:
         return NotImplemented
     if method == "at":
-        return _at(ufunc, *inputs)
+        return change_at(ufunc, *inputs)
     kwargs = {key: value for key, value in kwargs.items() if value is not None or key == "axis"}
-    if "out" in kwargs or method not in _METHODS:
+    if "out" in kwargs or method not in METHODS:
         raise TypeError(f"np.{ufunc.__name__}.{method}: under vmap not, or not with out=")
-    return _METHODS[method](ufunc, *inputs, **kwargs)
+    return METHODS[method](ufunc, *inputs, **kwargs)
 
 
 # --- without a rule ----------------------------------------------------------------------------
