@@ -36,8 +36,8 @@ def broadcastable_shapes(
     """Draw ``n`` shapes that broadcast together.
 
     >>> from hypothesis import find
-    >>> find(broadcastable_shapes(2), lambda pair: pair[0] != pair[1])
-    ((1,), ())
+    >>> find(broadcastable_shapes(2), lambda pair: len(pair[0]) == 2 and len(pair[1]) == 0)
+    ((1, 1), ())
     """
     if n < 1:
         raise ValueError(f"broadcastable_shapes: n is how many shapes, at least 1, not {n}")
