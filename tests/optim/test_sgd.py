@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import autograd_core as ag
 import nn
 import optim
-from optim.optimizer import LARGE
+from optim.optimizers.optimizer import LARGE
 
 SHAPES = st.lists(
     st.sampled_from([(), (1,), (3,), (2, 3), (0,), (1, 4, 2), (LARGE,)]), min_size=1, max_size=5
@@ -64,7 +64,7 @@ def test_every_step_is_the_formulas(
         for row in (list(zip(parameters, row, strict=True)) for row in there)
     ]
     expected = formula([p.data for p in parameters], steps, lr, momentum, nesterov)
-    optimizer = optim.SGD(parameters, lr, momentum, nesterov)
+    optimizer = optim.SGD(parameters, lr, momentum, nesterov=nesterov)
     for gradients in steps:
         for p, gradient in zip(parameters, gradients, strict=True):
             p.grad = gradient
@@ -317,14 +317,25 @@ def leaf() -> ag.Tensor:
     return ag.Tensor([1.0], requires_grad=True)
 
 
-@pytest.mark.parametrize("lr", [0, -0.1, np.nan, np.inf])
-def test_the_rate_must_be_positive_and_finite(lr: float) -> None:
-    with pytest.raises(ValueError, match="lr must be a positive finite number"):
+@pytest.mark.parametrize("lr", [-0.1, np.nan, np.inf])
+def test_the_rate_must_be_finite_and_not_negative(lr: float) -> None:
+    with pytest.raises(ValueError, match="lr must be a finite number from 0 on"):
         optim.SGD([leaf()], lr)
     optimizer = optim.SGD([leaf()], 0.1)
-    with pytest.raises(ValueError, match="lr must be a positive finite number"):
+    with pytest.raises(ValueError, match="lr must be a finite number from 0 on"):
         optimizer.lr = lr
     assert optimizer.lr == 0.1
+
+
+def test_a_schedule_may_take_the_rate_to_zero_but_nobody_starts_there() -> None:
+    with pytest.raises(ValueError, match="lr must not be 0 from the start"):
+        optim.SGD([leaf()], 0)
+    p = leaf()
+    optimizer = optim.SGD([p], 0.1)
+    optimizer.lr = 0.0
+    p.grad = np.ones(1)
+    optimizer.step()
+    assert p.data.tolist() == [1.0]
 
 
 @pytest.mark.parametrize("lr", ["0.1", None, True, 1j])
@@ -365,7 +376,7 @@ def test_parameters_are_a_list_of_leaves() -> None:
 
 def test_an_optimizer_is_more_than_its_base() -> None:
     with pytest.raises(TypeError, match="abstract"):
-        optim.Optimizer([leaf()])  # type: ignore[abstract]
+        optim.Optimizer([leaf()], {"lr": 0.1})  # type: ignore[abstract]
 
 
 @pytest.mark.parametrize("what", ["value", "gradient"])
