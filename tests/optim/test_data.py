@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import autograd_core as ag
-from optim import Standardize, minibatches, train_val_test_split
+from optim import Standardize, check_finite, minibatches, one_hot, train_val_test_split
+from optim.data import arrays as data
 
 # --- minibatches ----------------------------------------------------------------------------------
 
@@ -82,7 +83,7 @@ def test_minibatches_refuse_at_the_call_what_cannot_work() -> None:
         minibatches(X, batch_size=0)
     with pytest.raises(TypeError, match=r"batch_size must be a whole number, not 2\.5"):
         minibatches(X, batch_size=2.5)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="drop_last leaves no batch"):
+    with pytest.raises(ValueError, match="dropping the last batch leaves no batch"):
         minibatches(X, batch_size=5, drop_last=True)
     with pytest.raises(ValueError, match="there are no examples"):
         minibatches(np.zeros((0, 2)), batch_size=1)
@@ -159,6 +160,20 @@ def test_what_is_not_finite_is_named_by_row_and_column(bad: float) -> None:
             use(X)
 
 
+@pytest.mark.parametrize("part", [1, 3, 100])
+def test_what_is_transformed_in_parts_is_what_the_whole_would_be(
+    monkeypatch: pytest.MonkeyPatch, part: int
+) -> None:
+    X = np.asfortranarray(np.random.default_rng(0).normal(7, 3, size=(11, 2)).astype(np.float32))
+    mean, deviation = X.mean(axis=0, dtype=float), X.std(axis=0, dtype=float)
+    scale = Standardize().fit(X)
+    monkeypatch.setattr(data, "_PART", part)
+    found = scale.transform(X)
+    assert found == pytest.approx((X - mean) / deviation, rel=1e-6)
+    assert scale.inverse_transform(found) == pytest.approx(X, rel=1e-6, abs=1e-6)
+    assert found.dtype == scale.inverse_transform(found).dtype == np.float32
+
+
 def test_a_fit_that_fails_changes_nothing() -> None:
     scale = Standardize().fit([[1.0], [3.0]])
     with pytest.raises(ValueError, match="nan in row 0, column 0"):
@@ -185,6 +200,155 @@ def test_standardize_refuses_what_is_no_table() -> None:
         Standardize().fit([[0.0, 1e200], [1.0, -1e200]])
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.uint8, bool])
+@pytest.mark.parametrize("part", [1, 7, 40, 1000])
+def test_parts_give_what_the_whole_gives(
+    monkeypatch: pytest.MonkeyPatch, dtype: Any, part: int
+) -> None:
+    X = (np.random.default_rng(0).normal(100, 30, size=(90, 4)) * [1, 1, 0, 1]).astype(dtype)
+    monkeypatch.setattr(data, "_PART", part)
+    scale = Standardize().fit(X)
+    assert scale.mean == pytest.approx(X.mean(axis=0, dtype=np.float64), rel=1e-13)
+    expected = X.std(axis=0, dtype=np.float64)
+    assert scale.scale == pytest.approx(np.where(expected == 0, 1, expected), rel=1e-13)
+    batches = Standardize()
+    for batch in np.split(X, [0, 20, 21, 50]):
+        batches.partial_fit(batch)
+    assert batches.mean == pytest.approx(scale.mean, rel=1e-13)
+    assert batches.scale == pytest.approx(scale.scale, rel=1e-13)
+
+
+def test_parts_far_from_zero_cancel_no_digits(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Σx² - n·mean² would have no digit of the deviation left.
+    X = 1e9 + np.random.default_rng(0).normal(size=(1000, 1))
+    monkeypatch.setattr(data, "_PART", 10)
+    assert Standardize().fit(X).scale == pytest.approx((X - 1e9).std(axis=0), rel=1e-7)
+
+
+def test_a_column_that_is_constant_in_each_part_is_not_constant(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(data, "_PART", 2)
+    assert Standardize().fit([[1.0], [1.0], [3.0], [3.0]]).scale == [1.0]
+    assert Standardize().fit([[1.0], [1.0], [9.0], [9.0]]).scale == [4.0]
+
+
+def test_rows_are_counted_over_the_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data, "_PART", 4)
+    X = np.zeros((5, 2))
+    X[3, 1] = np.nan
+    with pytest.raises(ValueError, match="Standardize.fit: X has nan in row 3, column 1"):
+        Standardize().fit(X)
+
+
+def test_a_partial_fit_that_fails_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data, "_PART", 1)
+    scale = Standardize().fit([[1.0], [3.0]])
+    for bad, match in [([[9.0], [np.inf]], "inf in row 1"), ([[1.0, 2.0]], "X has 2 columns, and")]:
+        with pytest.raises(ValueError, match=match):
+            scale.partial_fit(bad)
+    assert scale.partial_fit(np.empty((0, 1))).transform([[3.0]]).tolist() == [[1.0]]
+    assert scale.partial_fit([[2.0]]).mean == [2.0]
+    assert scale.scale == pytest.approx([np.std([1, 2, 3])])
+    assert scale.fit([[5.0]]).mean == [5.0]
+
+
+def test_standardize_goes_on_from_its_state() -> None:
+    X = np.random.default_rng(0).normal(size=(30, 3)).astype(np.float32)
+    first, second = Standardize().fit(X[:20]), Standardize()
+    second.load_state_dict(first.state_dict())
+    assert np.array_equal(second.transform(X), first.transform(X))
+    first.partial_fit(X[20:])
+    second.partial_fit(X[20:])
+    assert np.array_equal(second.transform(X), first.transform(X))
+    state = first.state_dict()
+    state["mean"][:] = 0
+    assert np.array_equal(second.transform(X), first.transform(X))
+    fresh = Standardize()
+    fresh.load_state_dict(Standardize().state_dict())
+    with pytest.raises(RuntimeError, match="call fit"):
+        fresh.transform(X)
+    for bad in ({"mean": 0}, {**state, "mean": np.zeros(2)}):
+        with pytest.raises(ValueError, match="not of Standardize"):
+            second.load_state_dict(bad)
+    assert np.array_equal(second.transform(X), first.transform(X))
+
+
+# --- one_hot and check_finite ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [(), (5,), (2, 3), (0,)])
+@pytest.mark.parametrize("dtype", [np.int64, np.uint8, bool])
+def test_one_hot_rows_are_rows_of_the_identity(shape: tuple[int, ...], dtype: Any) -> None:
+    y = np.random.default_rng(0).integers(0, 2, shape).astype(dtype)
+    found = one_hot(y, 4)
+    assert found.shape == (*shape, 4)
+    assert np.array_equal(found, np.eye(4)[y.astype(int)])
+    assert one_hot(y, 4, dtype=np.float32).dtype == np.float32
+
+
+def test_one_hot_counts_classes_and_has_the_default_dtype() -> None:
+    assert one_hot([0, 3]).shape == (2, 4)
+    with ag.default_dtype("float32"):
+        assert one_hot([0, 3]).dtype == np.float32
+
+
+def test_one_hot_refuses() -> None:
+    with pytest.raises(ValueError, match="label 3 at 1 is not in 0 to 2"):
+        one_hot([0, 3], 3)
+    with pytest.raises(ValueError, match=r"label -1 at \(1, 0\) is not in 0 to 1"):
+        one_hot([[0, 1], [-1, 0]])
+    with pytest.raises(TypeError, match=r"whole numbers, not float64; np\.unique"):
+        one_hot([0.0, 1.0])
+    with pytest.raises(ValueError, match="there are no labels"):
+        one_hot(np.array([], int))
+    with pytest.raises(ValueError, match="one_hot: label 5 is not in 0 to 2"):
+        one_hot(5, 3)
+    with pytest.raises(ValueError, match="n_classes must be 1 or more, not -3"):
+        one_hot([0], -3)
+    with pytest.raises(TypeError, match=r"n_classes must be a whole number, not 3\.0"):
+        one_hot([0], 3.0)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="label -1 at 0 is not in 0 to 0"):
+        one_hot([-1])
+
+
+def test_no_labels_are_no_rows() -> None:
+    assert one_hot([], 3).shape == one_hot(np.array([], int), 3).shape == (0, 3)
+    with pytest.raises(TypeError, match="whole numbers, not float64"):
+        one_hot(np.array([], float), 3)
+
+
+@pytest.mark.parametrize(
+    ("shape", "index", "where"),
+    [
+        ((5,), (3,), "row 3;"),
+        ((5, 4), (3, 2), "row 3, column 2;"),
+        ((5, 4, 3), (3, 2, 1), r"row 3 at \(2, 1\);"),
+    ],
+)
+@pytest.mark.parametrize("part", [1, 1 << 20])
+def test_what_is_not_finite_is_found(
+    monkeypatch: pytest.MonkeyPatch,
+    shape: tuple[int, ...],
+    index: tuple[int, ...],
+    where: str,
+    part: int,
+) -> None:
+    monkeypatch.setattr(data, "_PART", part)
+    x = np.zeros(shape)
+    assert check_finite(x) is x
+    x[index] = -np.inf
+    with pytest.raises(ValueError, match=f"fit: y has -inf in {where} remove or replace"):
+        check_finite(x, "y", "fit")
+
+
+def test_what_has_no_nan_is_not_searched() -> None:
+    for x in (np.zeros(3, int), np.array(["nan"]), [1, 2], np.array(1.0)):
+        assert check_finite(x) is x
+    with pytest.raises(ValueError, match="check_finite: X is nan"):
+        check_finite(np.nan)
+
+
 # --- train_val_test_split -------------------------------------------------------------------------
 
 
@@ -207,8 +371,9 @@ def test_splits_cover_everything_once_in_proportion(
         assert abs(len(labels) - share * len(y)) <= 1
         if stratify:
             of_class = np.bincount(labels, minlength=len(counts))
-            # Two roundings meet in the training part.
-            assert np.all(np.abs(of_class - share * np.array(counts)) <= 2)
+            # Two roundings meet in the training part, which is the first.
+            allowed = 2 if inputs is parts[0][0] else 1
+            assert np.all(np.abs(of_class - share * np.array(counts)) <= allowed)
 
 
 def test_splits_are_seeded_and_mixed() -> None:
@@ -218,6 +383,18 @@ def test_splits_are_seeded_and_mixed() -> None:
     assert all(np.array_equal(a[0], b[0]) for a, b in zip(one, two, strict=True))
     assert not np.array_equal(one[0][0], other[0][0])
     assert len(set(one[0][1][:20])) == 2
+
+
+def test_other_kinds_of_arrays_are_split_as_what_they_are() -> None:
+    X, y = np.arange(40.0).reshape(20, 2), np.repeat([0, 1], 10)
+    expected = train_val_test_split(X, y, rng=np.random.default_rng(1))
+    da = pytest.importorskip("dask.array")
+    for make in (ag.Tensor, lambda x: da.from_array(x, chunks=7)):
+        found = train_val_test_split(make(X), make(y), rng=np.random.default_rng(1))
+        for (a, b), (c, d) in zip(expected, found, strict=True):
+            assert type(c) is type(d) is type(make(X))
+            assert np.array_equal(a, np.asarray(c))
+            assert np.array_equal(b, np.asarray(d))
 
 
 def test_classes_may_have_any_names() -> None:
@@ -232,6 +409,8 @@ def test_split_refuses_what_cannot_work() -> None:
         train_val_test_split(X, y, test=1.5)
     with pytest.raises(ValueError, match=r"validation must be in \[0, 1\), not nan"):
         train_val_test_split(X, y, validation=np.nan)
+    with pytest.raises(TypeError, match="validation must be a number, not '0.2'"):
+        train_val_test_split(X, y, validation="0.2")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="leave nothing to train"):
         train_val_test_split(X, y, validation=0.5, test=0.5)
     with pytest.raises(ValueError, match="array 0 has 10, array 1 has 9"):

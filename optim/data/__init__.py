@@ -1,0 +1,1 @@
+"""Data: splits and labels (`arrays`), `batches`, `memory_maps`, `standardize`."""

@@ -1,0 +1,1 @@
+"""Learning rates that change, and early stopping: what depends on how training goes."""
