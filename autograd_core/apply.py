@@ -17,7 +17,7 @@ from .ufuncs import call_method, in_full, store_in_array
 from .values import refuse_subclass
 from .views import GETITEM, SETITEM, VIEWS, mark_view, refuse_view
 
-__all__ = ["apply", "beyond"]
+__all__ = ["apply", "apply_fresh", "beyond"]
 
 
 def apply(op: Op, args: Any, kwargs: dict[str, Any]) -> Any:
@@ -90,6 +90,42 @@ def apply(op: Op, args: Any, kwargs: dict[str, Any]) -> Any:
             ]
         node = record.record(op, value, tuple(values), tuple(parents), tracked, params)
     return _handles(op, value, node, values[0] if values else None, params)
+
+
+def apply_fresh(op: Op, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
+    """Do what `apply` does, with operands and parameters that need no second look.
+
+    For ops whose caller has checked both already, once in each training step: the parameters are
+    all known to the rules, what has no rule is no tensor, and neither is held by anybody else, who
+    could write into it before the backward pass.
+    """
+    if running:
+        return apply(op, operands, params)
+    values, parents, tracked, bit, wanted = [], [], 0, 1, False
+    for x in operands:
+        if type(x) is Tensor:
+            wanted = True
+            node = x._node
+            values.append(x._value)
+            parents.append(node)
+            if node is not None:
+                tracked |= bit
+        else:
+            values.append(x if type(x) is np.ndarray or isinstance(x, _NUMBERS) else _array(x))
+            parents.append(None)
+        bit <<= 1
+    try:
+        value = op.fn(*values, **params)
+    except Exception as error:
+        raise record.explain(op, values, error) from None
+    if not wanted:
+        return value
+    node = None
+    if tracked:
+        node = record.record(op, value, tuple(values), tuple(parents), tracked, params)
+    if isinstance(value, _ARRAYS):
+        return wrap(value, node)
+    return _handles(op, value, node, None, params)
 
 
 def _frozen(value: Any) -> Any:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Collection, Iterable
+from sys import getrefcount
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -25,6 +26,10 @@ from .record import Watcher, explain_rule, project, watcher
 from .registry import PROJECTION, REAL, ZERO, Erase, Op, Scatter, known
 
 __all__ = ["Lift", "backward", "differentiate", "node_gradients"]
+
+#: Whether the count of references tells who holds an array: from Python 3.14 on what a variable
+#: holds is not counted.
+_COUNTED = sys.version_info < (3, 14)
 
 
 class Lift(NamedTuple):
@@ -43,18 +48,19 @@ def backward(root: Node, seed: Any, retain_graph: bool = False) -> None:
     order = topological_order([root])
     hooked = hooks.hooked(order)
     gradients = _gradients(order, {root: conj(seed)}, hooked=hooked, watch=watcher.get())
-    fresh = {}
+    leaves, fresh = [], []
     for node in order:
         if node.op is None or (hooked and hooks.retained(node)):
             g = gradients.pop(node, None)
             if g is not None and node.dtype.kind == "c":
                 g = np.conjugate(g)
-            fresh[node] = np.zeros(node.shape, node.dtype) if g is None else _unaliased(g)
+            leaves.append(node)
+            fresh.append(np.zeros(node.shape, node.dtype) if g is None else _unaliased(g))
             del g
     with _commit:
         # Sums first: an error in one of them leaves every gradient as it was.
-        sums = [g if n.grad is None else _sum(n.grad, g) for n, g in fresh.items()]
-        for node, g in zip(fresh, sums, strict=True):
+        sums = [g if n.grad is None else _sum(n.grad, g) for n, g in zip(leaves, fresh)]  # noqa: B905
+        for node, g in zip(leaves, sums):  # noqa: B905 - strict costs here
             node.grad = g
     if not retain_graph:
         for node in order:
@@ -159,22 +165,7 @@ def _find(
     guarded = hooked is not None and any(n.op is not None and n.hooks.functions for n in hooked)
     if watch is not None:
         watch.verify(order)
-    # Silent: what the forward pass did not warn of is no news in the backward pass.
-    with np.errstate(all="ignore"):
-        if not all(known(seed) for seed in seeds.values()):
-            # Lazy arrays cannot be looked at: what is guarded is guarded everywhere.
-            for node in order:
-                refuse_unknown_shape(node.shape, "backward" if node.op is None else node.op.name)
-            guarded = True
-        found = _walk(order, seeds, wanted, lift, guarded, hooked, watch)
-        # The guard acts on elementwise ops whose rules read a value; a look costs a pass.
-        if (
-            not guarded
-            and any(node.op is not None and node.op.guarded for node in order)
-            and any(_holds_nan(g, lift) for g in found.values())
-        ):
-            # A zero gradient that met a singular point? Look again, closely.
-            found = _walk(order, seeds, wanted, lift, True, hooked, watch)
+    found = _find_silently(order, seeds, wanted, lift, guarded, hooked, watch)
     if hooked is not None:
         # Those of leaves change no other gradient, so they need no guard and come last.
         for node in sorted(hooked, key=lambda node: -node.number):
@@ -183,6 +174,42 @@ def _find(
                 if watch is not None:
                     watch.visit(node, found[node])
     return found
+
+
+# Silent: what the forward pass did not warn of is no news in the backward pass. As a decorator,
+# which takes a third of the time of a block.
+@np.errstate(all="ignore")
+def _find_silently(
+    order: list[Node],
+    seeds: dict[Node, Any],
+    wanted: Collection[Node] | None,
+    lift: Lift | None,
+    guarded: bool,
+    hooked: set[Node] | None,
+    watch: Watcher | None,
+) -> dict[Node, Any]:
+    for seed in seeds.values():
+        if not known(seed):
+            # Lazy arrays cannot be looked at: what is guarded is guarded everywhere.
+            for node in order:
+                refuse_unknown_shape(node.shape, "backward" if node.op is None else node.op.name)
+            guarded = True
+            break
+    found = _walk(order, seeds, wanted, lift, guarded, hooked, watch)
+    # The guard acts on elementwise ops whose rules read a value; a look costs a pass.
+    if not guarded and _any_guarded(order):
+        for g in found.values():
+            if _holds_nan(g, lift):
+                # A zero gradient that met a singular point? Look again, closely.
+                return _walk(order, seeds, wanted, lift, True, hooked, watch)
+    return found
+
+
+def _any_guarded(order: list[Node]) -> bool:
+    for node in order:  # noqa: SIM110 - `any` would take twice as long
+        if node.op is not None and node.op.guarded:
+            return True
+    return False
 
 
 def released(node: Node) -> ReleasedError:
@@ -206,7 +233,7 @@ def _walk(
     if watch is not None:
         watch.begin(seeds, order, guarded)
     gradients: dict[Node, Any] = dict(seeds)
-    # Nodes whose gradient is a buffer made here, which nobody else can see: added to in place.
+    # Nodes whose gradient is an array that nobody else can see: added to in place.
     owned: set[Node] = set()
     found: dict[Node, Any] = {}
     included = None if wanted is None else set(order)
@@ -238,7 +265,7 @@ def _walk(
         if out is None:
             out = node
         closely = guarded and op.kind == "elementwise"
-        simple = op.direct and not (params or closely)
+        simple = op.direct and not closely
         pair = len(operands) == 2
         if pair:
             x, y = operands
@@ -253,7 +280,10 @@ def _walk(
                     continue
                 if simple:
                     # `op.pull`, written out: the call would cost as much as a small rule.
-                    contribution = pull(g, out, x, y) if pair else pull(g, out, *operands)
+                    if params:
+                        contribution = pull(g, out, *operands, **params)
+                    else:
+                        contribution = pull(g, out, x, y) if pair else pull(g, out, *operands)
                 elif closely:
                     contribution = pull_guarded(op, pull, g, out, operands, params, parent, lift)
                 else:
@@ -278,8 +308,20 @@ def _walk(
                 present = gradients.get(parent)
                 if present is None:
                     gradients[parent] = contribution
-                elif parent in owned and type(contribution) is np.ndarray:
+                elif type(contribution) is np.ndarray and (
+                    parent in owned
+                    or (
+                        _COUNTED
+                        and type(present) is np.ndarray
+                        # By `gradients`, by `present` and by this call, that is: by nobody else.
+                        and getrefcount(present) <= 3
+                        and present.base is None
+                        and lift is None
+                        and present.flags.writeable
+                    )
+                ):
                     present += contribution
+                    owned.add(parent)
                 else:
                     total = gradients[parent] = present + contribution
                     if lift is None and type(total) is np.ndarray:
@@ -436,8 +478,8 @@ def _holds_nan(g: Any, lift: Lift | None) -> bool:
         return bool(least != least)
     # One product tells: squares have no way to make a NaN that was not there. Of many elements it
     # would be BLAS's threads that cost.
-    flat = g.ravel(order="K")
-    total = np.dot(flat, flat)
+    flat = g if g.ndim == 1 else g.ravel("K")
+    total = flat.dot(flat)  # the method, for NumPy's function first looks for other kinds of arrays
     return bool(total != total)
 
 
@@ -448,10 +490,8 @@ def _unaliased(g: Any) -> Any:
     """``g`` itself if nobody else can see its memory, else a copy."""
     if type(g) is not np.ndarray:
         return np.array(g) if isinstance(g, np.generic) else g.copy()
-    if sys.version_info >= (3, 14):
-        return g.copy()  # from there on what a caller's variable holds is not counted
     # Seen from here an array that only the walk made is held by `g` and by the caller's variable.
-    if g.base is None and sys.getrefcount(g) <= 3:
+    if _COUNTED and g.base is None and getrefcount(g) <= 3:
         return g
     return g.copy()
 

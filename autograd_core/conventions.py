@@ -52,6 +52,11 @@ def _row(point: str, derivative: str, ops: str = "") -> Convention:
 _ROWS = Conventions(
     (
         _row("relu at 0", "0, as in 1[x > 0]", "relu"),
+        _row(
+            "leaky_relu, elu, selu at 0",
+            "that of the left side: slope, α, λα",
+            "leaky_relu elu selu",
+        ),
         _row("maximum, minimum of equal values", "½ to each", "maximum minimum fmax fmin"),
         _row(
             "max, min along an axis, k equal extremes",

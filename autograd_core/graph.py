@@ -181,20 +181,20 @@ def topological_order(roots: Iterable[Node], oldest: int = 0) -> list[Node]:
     >>> topological_order([b]) == [a, b]
     True
     """
-    found = [root for root in dict.fromkeys(roots) if root.number >= oldest]
-    seen = set(found)
-    see, stack = seen.add, list(found)
+    found: dict[Node, None] = {root: None for root in roots if root.number >= oldest}
+    stack = list(found)
     push, pop = stack.append, stack.pop
     while stack:
         for parent in pop().parents:
-            if parent is not None and parent not in seen and parent.number >= oldest:
-                see(parent)
-                push(parent)
-                found.append(parent)
+            if parent is not None and parent not in found and parent.number >= oldest:
+                found[parent] = None
+                if parent.parents:
+                    push(parent)
+    order = list(found)
     # A depth-first search finds long chains newest first: reversed, the sort is nearly linear.
-    found.reverse()
-    found.sort(key=_by_number)
-    return found
+    order.reverse()
+    order.sort(key=_by_number)
+    return order
 
 
 # Arrays that were overwritten in place behind a published value (`p.data -= ...`): by the array

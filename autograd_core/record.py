@@ -273,7 +273,7 @@ def record(
     now = mode.get()
     if now is False:
         return None
-    keep_out, keep = op.kept(tracked, len(operands))
+    keep_out, keep = op.kept(tracked, len(operands)) if op.variadic else op.table[tracked]
     kept = tuple(
         [
             x if k else parent if parent is not None else stand_in(x)
@@ -288,7 +288,17 @@ def record(
         shape, dtype = value.shape, value.dtype
         if dtype.kind not in "fc":
             return None  # integers and booleans have no gradient
-    node = Node(op, parents, kept, out, params, shape, dtype)
+    # `Node(...)`, written out: the call would cost as much as the product of two small vectors.
+    node = new_node(Node)
+    node.op = op
+    node.parents = parents
+    node.operands = kept
+    node.out = out
+    node.params = params
+    node.shape = shape
+    node.dtype = dtype
+    node.number = next_number()
+    node.grad = node.name = node.derived = node.hooks = None
     if now is not True:
         now.recorded(node, value, operands)
     return node
@@ -301,8 +311,17 @@ def record_one(op: Op, value: Any, x: Any, x_node: Node) -> Node | None:
     keep_out, (keep_x,) = op.table[1]
     parents = (x_node,)
     kept = (x,) if keep_x else parents
-    out = value if keep_out else None
-    return Node(op, parents, kept, out, NO_PARAMS, value.shape, value.dtype)
+    node = new_node(Node)  # written out, as in `record`
+    node.op = op
+    node.parents = parents
+    node.operands = kept
+    node.out = value if keep_out else None
+    node.params = NO_PARAMS
+    node.shape = value.shape
+    node.dtype = value.dtype
+    node.number = next_number()
+    node.grad = node.name = node.derived = node.hooks = None
+    return node
 
 
 def record_pair(
@@ -321,8 +340,7 @@ def record_pair(
         if not keep_y:
             y = y_node if y_node is not None else stand_in(y)
         operands = (x, y)
-    # `Node(...)`, written out: the call would cost as much as the product of two small vectors.
-    node = new_node(Node)
+    node = new_node(Node)  # written out, as in `record`
     node.op = op
     node.parents = parents
     node.operands = operands

@@ -27,7 +27,8 @@ class HeldArray(NamedTuple):
     dtype: Any
     nbytes: int
     #: ``"result"`` of an op, value of a ``"leaf"``, or an ``"operand"`` that is not tracked, or a
-    #: ``"parameter"`` such as an index.
+    #: ``"parameter"`` such as an index; or a ``"note"`` of the forward pass for the rule, which
+    #: need not compute it again.
     kind: str
     #: The nodes that hold it, oldest first.
     nodes: tuple[Node, ...]
@@ -150,8 +151,9 @@ def _arrays(node: Node) -> Iterator[tuple[Any, str]]:
                 yield x, "leaf" if _viewed(parent).op is None else "result"
     for x in _inner(node.out):
         yield x, "result"
-    for x in _inner(node.params):
-        yield x, "parameter"
+    for key, value in node.params.items():
+        for x in _inner(value):
+            yield x, "note" if key.startswith("_") else "parameter"
 
 
 def _viewed(node: Node) -> Node:

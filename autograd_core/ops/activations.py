@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -60,6 +63,164 @@ def _softplus(x: Any) -> Any:
 
 
 softplus = defop(_softplus, lambda g, _out, x: g * sigmoid(x), kind="elementwise", name="softplus")
+
+
+# --- relatives of the rectifier, and what gates its own input -------------------------------------
+
+
+def _leaky_relu(x: Any, slope: Any = 0.01) -> Any:
+    """``x`` where it is positive, else ``slope * x`` (Maas et al. 2013); at 0 the slope is its own.
+
+    >>> leaky_relu(np.array([-2.0, 0.0, 3.0]))
+    array([-0.02,  0.  ,  3.  ])
+    """
+    refuse_complex("leaky_relu", x)
+    return np.where(x > 0, x, slope * x)
+
+
+leaky_relu = defop(
+    _leaky_relu,
+    lambda g, _out, x, slope=0.01: np.where(x > 0, g, slope * g),
+    kind="elementwise",
+    name="leaky_relu",
+)
+
+
+def _elu(x: Any, alpha: Any = 1.0) -> Any:
+    """``x`` where it is positive, else ``alpha * (exp(x) - 1)`` (Clevert et al. 2016).
+
+    ``alpha`` is not negative; the derivative at 0 is ``alpha``.
+
+    >>> elu(np.array([-1e4, 0.0, 3.0]))
+    array([-1.,  0.,  3.])
+    """
+    refuse_complex("elu", x)
+    if not alpha >= 0:
+        raise ValueError(f"elu: alpha must not be negative, but is {alpha}")
+    return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
+
+
+# The exponential is in the output already.
+elu = defop(
+    _elu,
+    lambda g, out, _x, alpha=1.0: np.where(out > 0, g, g * (out + alpha)),
+    kind="elementwise",
+    name="elu",
+)
+
+# The fixed point of Klambauer et al. 2017, equation 14: mean 0 and variance 1 are kept.
+SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
+
+
+def _selu(x: Any) -> Any:
+    """``1.0507 * elu(x, 1.6733)`` (Klambauer et al. 2017), which keeps mean 0 and variance 1.
+
+    >>> selu(np.array([-1e4, 0.0, 1.0])).round(4)
+    array([-1.7581,  0.    ,  1.0507])
+    """
+    refuse_complex("selu", x)
+    return SELU_SCALE * _elu(x, SELU_ALPHA)
+
+
+selu = defop(
+    _selu,
+    lambda g, out, _x: np.where(out > 0, SELU_SCALE * g, g * (out + SELU_SCALE * SELU_ALPHA)),
+    kind="elementwise",
+    name="selu",
+)
+
+
+def _silu(x: Any) -> Any:
+    """``x * sigmoid(x)``, also called swish (Ramachandran et al. 2017).
+
+    >>> silu(np.array([-1e4, 0.0, 1e4]))
+    array([   -0.,     0., 10000.])
+    """
+    refuse_complex("silu", x)
+    return x * sigmoid(x)
+
+
+def _silu_x(g: Any, out: Any, x: Any) -> Any:
+    share = sigmoid(x)
+    return g * (share + out * (1.0 - share))
+
+
+silu = defop(_silu, _silu_x, kind="elementwise", name="silu")
+
+
+@functools.cache
+def _ndtr() -> Callable[[Any], Any]:
+    """SciPy's distribution function, or the same by Python's, an element at a time."""
+    try:
+        from scipy.special import ndtr
+    except ImportError:
+        return _by_element
+    return ndtr  # type: ignore[no-any-return]
+
+
+_half_erfc = np.frompyfunc(lambda x: 0.5 * math.erfc(-x * math.sqrt(0.5)), 1, 1)
+
+
+def _by_element(x: Any) -> Any:
+    value = _half_erfc(x)
+    return value if hasattr(value, "dtype") else np.float64(value)  # of a number
+
+
+def _normal_cdf(x: Any) -> Any:
+    """Distribution function of the standard normal distribution, elementwise.
+
+    >>> normal_cdf(np.array([-1e4, 0.0, 1.0])).round(4)
+    array([0.    , 0.5   , 0.8413])
+    """
+    refuse_complex("normal_cdf", x)
+    x = x if x.dtype.kind == "f" else x + 0.0
+    return _ndtr()(x).astype(x.dtype)
+
+
+normal_cdf = defop(
+    _normal_cdf,
+    lambda g, _out, x: g * (np.exp(-0.5 * (x * x)) / math.sqrt(2.0 * math.pi)),
+    kind="elementwise",
+    name="normal_cdf",
+)
+
+_GELU_RATE, _GELU_CUBE = math.sqrt(2.0 / math.pi), 0.044715
+
+
+def _gelu_tanh(x: Any) -> Any:
+    return np.tanh(_GELU_RATE * (x + _GELU_CUBE * (x * x * x)))
+
+
+def _gelu(x: Any, approximate: str = "none") -> Any:
+    """``x * normal_cdf(x)`` (Hendrycks & Gimpel 2016).
+
+    With ``approximate="tanh"`` their ``x/2 (1 + tanh(√(2/π) (x + 0.044715 x³)))``.
+
+    >>> gelu(np.array([-1e4, 0.0, 1.0])).round(4)
+    array([-0.    ,  0.    ,  0.8413])
+    """
+    refuse_complex("gelu", x)
+    if approximate == "none":
+        return x * normal_cdf(x)
+    if approximate == "tanh":
+        return 0.5 * x * (1.0 + _gelu_tanh(x))
+    raise ValueError(f"gelu: approximate is 'none' or 'tanh', not {approximate!r}")
+
+
+def _gelu_x(g: Any, _out: Any, x: Any, approximate: str = "none") -> Any:
+    if approximate == "none":
+        bell = np.exp(-0.5 * (x * x)) / math.sqrt(2.0 * math.pi)
+        return g * (normal_cdf(x) + x * bell)
+    t = _gelu_tanh(x)
+    slope = _GELU_RATE * (1.0 + 3.0 * _GELU_CUBE * (x * x))
+    return g * (0.5 * (1.0 + t) + 0.5 * x * ((1.0 - t * t) * slope))
+
+
+# An op of its own for speed: eight of NumPy's make the approximation.
+gelu = defop(_gelu, _gelu_x, kind="elementwise", name="gelu")
+
+
+# --- over an axis ---------------------------------------------------------------------------------
 
 
 def _shifted(x: Any, axis: Any) -> tuple[Any, Any]:

@@ -195,6 +195,94 @@ class TestRefusals:
                 del ag.OPS[key]
 
 
+class TestGradientsAddedInPlace:
+    """Sums are added up in an array of the walk's own, and in no array that another can see."""
+
+    @staticmethod
+    def gradient(rule: Any, uses: int = 3) -> Any:
+        def double(x: Any) -> Any:
+            return 2 * x
+
+        f = ag.defop(double, lambda g, _out, _x: rule(g))
+        x = tracked(np.ones((20, 30)))
+        try:
+            terms = [f(x).sum() for _ in range(uses)]
+            sum(terms[1:], terms[0]).backward()
+        finally:
+            for key in [k for k, op in ag.OPS.items() if op.fn is double]:
+                del ag.OPS[key]
+        return x.grad
+
+    @pytest.mark.skipif(sys.version_info >= (3, 14), reason="references are counted otherwise")
+    def test_in_the_first_of_them(self) -> None:
+        places = []
+
+        def rule(g: Any) -> Any:
+            fresh = 2 * g
+            places.append(fresh.ctypes.data)
+            return fresh
+
+        total = self.gradient(rule)
+        np.testing.assert_array_equal(total, np.full((20, 30), 6.0))
+        assert total.ctypes.data == places[0]
+
+    def test_not_in_what_a_rule_keeps(self) -> None:
+        kept = []
+
+        def rule(g: Any) -> Any:
+            kept.append(2 * g)
+            return kept[-1]
+
+        np.testing.assert_array_equal(self.gradient(rule), np.full((20, 30), 6.0))
+        np.testing.assert_array_equal(kept, np.full((3, 20, 30), 2.0))
+
+    def test_not_in_what_a_view_shows(self) -> None:
+        shown = []
+
+        def rule(g: Any) -> Any:
+            fresh = 2 * g
+            shown.append(fresh.T[:2])
+            return fresh
+
+        np.testing.assert_array_equal(self.gradient(rule), np.full((20, 30), 6.0))
+        np.testing.assert_array_equal(shown, np.full((3, 2, 20), 2.0))
+
+    def test_not_in_one_array_returned_each_time_or_in_a_view_or_where_none_may_write(self) -> None:
+        same = np.full((20, 30), 2.0)
+        base = np.full((30, 20), 2.0)
+
+        def locked(g: Any) -> Any:
+            fresh = 2 * g
+            fresh.flags.writeable = False
+            return fresh
+
+        for rule in (lambda _: same, lambda _: base.T, locked):
+            np.testing.assert_array_equal(self.gradient(rule), np.full((20, 30), 6.0))
+        assert (same == 2).all()
+        assert (base == 2).all()
+
+    def test_not_in_what_another_operand_gets_too(self) -> None:
+        """Of a sum both operands get the very array that came in."""
+        x, y = tracked(np.ones(4)), tracked(np.ones(4))
+        h, k = x * 2.0, y * 3.0
+        later = h * 5.0 + k * 7.0  # so that more is added to both, one after the other
+        ((h + k) * 11.0 + later).sum().backward()
+        np.testing.assert_array_equal(x.grad, np.full(4, 2 * (11 + 5.0)))
+        np.testing.assert_array_equal(y.grad, np.full(4, 3 * (11 + 7.0)))
+
+    def test_not_in_what_a_hook_saw_or_a_seed(self) -> None:
+        x, seen = tracked(np.ones(4)), []
+        h = x * 2.0
+        u, v = h * 1.0, h * 5.0
+        for t in (h, u, v):
+            t.register_hook(seen.append)
+        seed = np.ones(4)
+        (h + u + v).backward(seed)
+        np.testing.assert_array_equal(x.grad, np.full(4, 14.0))
+        np.testing.assert_array_equal(seen, [[1.0] * 4, [1.0] * 4, [7.0] * 4])
+        np.testing.assert_array_equal(seed, np.ones(4))
+
+
 class TestScale:
     @pytest.mark.parametrize("op", [lambda y: y + 1.0, lambda y: -y])
     def test_a_million_chained_ops(self, op: Any) -> None:

@@ -183,7 +183,22 @@ def test_repeated_singular_values() -> None:
 
 
 @pytest.mark.parametrize(
-    "f", [ag.sigmoid, np.tanh, ag.relu, ag.softmax, ag.log_softmax, ag.softplus]
+    "f",
+    [
+        ag.sigmoid,
+        np.tanh,
+        ag.relu,
+        ag.softmax,
+        ag.log_softmax,
+        ag.softplus,
+        ag.leaky_relu,
+        ag.elu,
+        ag.selu,
+        ag.silu,
+        ag.normal_cdf,
+        ag.gelu,
+        lambda x: ag.gelu(x, approximate="tanh"),
+    ],
 )
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_activations_are_finite_and_silent(f: Any, dtype: Any) -> None:

@@ -347,7 +347,10 @@ def test_real_if_close() -> None:
         )
 
 
-ACTIVATIONS = ["sigmoid", "relu", "softplus", "softmax", "log_softmax", "logsumexp"]
+ACTIVATIONS = [
+    "sigmoid", "relu", "leaky_relu", "elu", "selu", "silu", "gelu", "normal_cdf", "softplus",
+    "softmax", "log_softmax", "logsumexp",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)

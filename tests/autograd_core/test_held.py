@@ -84,6 +84,22 @@ def test_released() -> None:
     assert str(found).startswith("0 B in 0 arrays")
 
 
+def test_notes_of_the_forward_pass_are_counted_and_released() -> None:
+    """The exponentials, the labels and their places, and the sums; the exponentials are a note."""
+    x = leaf(np.ones((6, 4)))
+    loss = nn.cross_entropy(x, np.zeros(6, np.int64))
+    found = ag.held(loss)
+    of_kind = {kind: sum(a.nbytes for a in found.arrays if a.kind == kind) for kind in KINDS}
+    assert of_kind == {"leaf": 192, "operand": 48, "note": 192 + 48 + 48}
+    loss.backward(retain_graph=True)
+    assert {array.kind for array in ag.held(loss).arrays} == {"leaf", "operand"}
+    loss.backward()
+    assert ag.held(loss).total == 0
+
+
+KINDS = ("leaf", "operand", "note")
+
+
 @pytest.mark.parametrize("sizes", [(50, 60, 40, 10), (200, 300, 10)])
 def test_the_bytes_that_a_step_takes(sizes: tuple[int, ...]) -> None:
     """What memory grows by while a graph is built is what `held` says, but for the leaves."""

@@ -38,6 +38,21 @@ def clip(draw: Draw) -> Case:
     return one(x, low, high)
 
 
+@sample_for("autograd_core.ops.activations.leaky_relu")
+def leaky_relu(draw: Draw) -> Case:
+    return one(numbers(draw, shapes(draw)), slope=draw(st.sampled_from([0.01, 0.3, -0.2])))
+
+
+@sample_for("autograd_core.ops.activations.elu")
+def elu(draw: Draw) -> Case:
+    return one(numbers(draw, shapes(draw)), alpha=draw(st.sampled_from([1.0, 0.3])))
+
+
+@sample_for("autograd_core.ops.activations.gelu")
+def gelu(draw: Draw) -> Case:
+    return one(numbers(draw, shapes(draw)), approximate=draw(st.sampled_from(["none", "tanh"])))
+
+
 # --- complex numbers ----------------------------------------------------------------------------
 
 
