@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import autograd_core as ag
 import nn
+from nn.losses.classification import _starts
 
 
 def softmax(a: Any) -> Any:
@@ -114,6 +115,69 @@ def test_it_never_takes_the_logarithm_of_a_rounded_probability(dtype: str) -> No
     assert t.grad.tolist() == [[0.0, 0.0], [1.0, -1.0]]
 
 
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("lies", ["transposed", "reversed"])
+def test_pre_activations_may_lie_in_any_order(reduction: str, lies: str) -> None:
+    turned: Any = np.transpose if lies == "transposed" else np.flip
+    a, y = examples(4, 3)
+    t = ag.Tensor(turned(a).copy(), requires_grad=True)
+    seen = turned(t)
+    assert not seen.data.flags.c_contiguous
+    nn.cross_entropy(seen, y, reduction).backward(np.ones(4) if reduction == "none" else None)
+    expected = (softmax(a) - e(y, 3)) / (4 if reduction == "mean" else 1)
+    assert np.allclose(turned(t.grad), expected, rtol=1e-12)
+
+
+def test_what_the_forward_pass_noted_serves_once_and_only_its_own_operand() -> None:
+    x, y = examples(5, 4)
+    a = ag.Tensor(x, requires_grad=True)
+    loss = nn.cross_entropy(a, y)
+    expected = (softmax(x) - e(y, 4)) / 5
+    loss.backward(retain_graph=True)
+    first, a.grad[...] = a.grad.copy(), 7.0  # what a user does to a gradient is no other's affair
+    a.zero_grad()
+    loss.backward(retain_graph=True)
+    np.testing.assert_array_equal(a.grad, first)  # bit for bit, though computed anew
+    a.zero_grad()
+    loss = nn.cross_entropy(a, y)
+    node = loss._node
+    assert node is not None
+    node.op.fn(x[::-1] + 1.0, y, **node.params)  # as inspection does, to find who is to blame
+    loss.backward()
+    np.testing.assert_allclose(a.grad, expected, rtol=1e-12)
+    np.testing.assert_array_equal(a.grad, first)
+
+
+@pytest.mark.parametrize("n", [1023, 1024])
+def test_long_batches_leave_nothing_behind(n: int) -> None:
+    x, y = examples(n, 3)
+    before = _starts.cache_info().currsize
+    for m in (n, n - 1):
+        a = ag.Tensor(x[:m], requires_grad=True)
+        nn.cross_entropy(a, y[:m]).backward()
+        np.testing.assert_allclose(a.grad, (softmax(x[:m]) - e(y[:m], 3)) / m, atol=1e-15)
+    kept = [m for m in (n, n - 1) if m < 1024]
+    assert _starts.cache_info().currsize <= before + len(kept)
+
+
+def test_small_unsigned_pre_activations_do_not_wrap_around() -> None:
+    a = np.array([[200, 10], [0, 255]], np.uint8)
+    assert nn.cross_entropy(a, [0, 0]) == pytest.approx(nn.cross_entropy(a.astype(float), [0, 0]))
+    with pytest.raises(TypeError, match="outputs must be real numbers, not complex128"):
+        nn.cross_entropy(np.ones((2, 2), complex), [0, 0])
+
+
+def test_masked_arrays_are_refused_and_tables_are_taken() -> None:
+    masked = np.ma.masked_array([0, 1], [True, False])
+    with pytest.raises(TypeError, match=r"labels are a MaskedArray; .* mask=~y.mask"):
+        nn.cross_entropy(np.ones((2, 2)), masked)
+    with pytest.raises(TypeError, match="MaskedArray computes by rules of its own"):
+        nn.cross_entropy(np.ma.masked_array(np.ones((2, 2)), np.eye(2)), [0, 1])
+    pandas = pytest.importorskip("pandas")
+    table = pandas.DataFrame(np.ones((2, 2)))
+    assert nn.cross_entropy(table, pandas.Series([0, 1])) == pytest.approx(np.log(2))
+
+
 def test_labels_may_be_overwritten_before_backward() -> None:
     t, y = ag.Tensor(np.zeros((1, 2)), requires_grad=True), np.array([0])
     loss = nn.cross_entropy(t, y)
@@ -192,7 +256,7 @@ def test_labels_of_the_wrong_shape(shape: tuple[int, ...]) -> None:
 
 def test_one_hot_labels_are_told_what_to_do() -> None:
     with pytest.raises(ValueError, match=r"labels\.argmax\(axis=-1\)"):
-        nn.cross_entropy(np.zeros((2, 3)), np.eye(3)[:2])
+        nn.cross_entropy(np.zeros((2, 3)), np.eye(3, dtype=int)[:2])
 
 
 def test_other_bad_input() -> None:

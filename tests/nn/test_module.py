@@ -2,7 +2,9 @@
 
 import copy
 import dataclasses
+import itertools
 import pickle
+import threading
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,7 @@ import pytest
 
 import autograd_core as ag
 import nn
+import optim
 
 
 class Holder(nn.Module):
@@ -213,3 +216,279 @@ def test_modules_copy_and_pickle(duplicate: Any) -> None:
     assert np.array_equal(model(x).data, other(x).data)
     assert names(other) == names(model)
     assert not set(other.parameters()) & set(model.parameters())
+
+
+class Normalised(nn.Module):
+    """Has a gain, a shift and running averages, as normalisation layers do."""
+
+    spared = ("weight", "bias")
+
+    def __init__(self, n: int) -> None:
+        self.weight = nn.Parameter(np.ones(n))
+        self.bias = nn.Parameter(np.zeros(n))
+        self.mean = nn.Buffer(np.zeros(n))
+        self.count = nn.Buffer(0, dtype=np.int64)
+
+    def forward(self, x: Any) -> Any:
+        return (x - self.mean) * self.weight + self.bias
+
+
+def test_buffers_are_the_other_leaf_tensors_and_part_of_the_state() -> None:
+    module = Holder(inner=Normalised(3), constant=ag.Tensor(2.0), w=nn.Parameter(1.0))
+    assert [name for name, _ in module.named_buffers()] == ["constant", "inner.mean", "inner.count"]
+    assert module.buffers()[1] is module.inner.mean
+    assert names(module) == ["w", "inner.weight", "inner.bias"]
+    assert list(module.state_dict()) == [*names(module), "constant", "inner.mean", "inner.count"]
+    other = Holder(inner=Normalised(3), constant=ag.Tensor(0.0), w=nn.Parameter(0.0))
+    module.inner.mean._swap(np.arange(3.0))
+    other.load_state_dict(module.state_dict())
+    assert other.inner.mean.data.tolist() == [0.0, 1.0, 2.0]
+    assert not other.inner.mean.requires_grad
+    assert other.inner.count.dtype == np.int64
+
+
+def test_a_buffer_of_integers_takes_no_fractions() -> None:
+    module = Normalised(1)
+    with pytest.raises(ValueError, match="of the wrong type: count is float64 where int64"):
+        module.load_state_dict(module.state_dict() | {"count": np.array(1.0)})
+
+
+@pytest.mark.parametrize("value", [np.zeros(3), 3.0, [1.0]])
+def test_a_buffer_is_not_replaced_by_something_else(value: Any) -> None:
+    module = Normalised(3)
+    with pytest.raises(TypeError, match=r"Normalised\.mean is a buffer.*nn\.Buffer"):
+        module.mean = value
+    with pytest.raises(TypeError, match=r"a computed tensor would take.*t\.detach\(\)"):
+        module.mean = module.mean * 0.9 + module.weight * 0.1
+    module.mean = (module.mean * 0.9 + module.weight * 0.1).detach()
+    assert module.mean.data == pytest.approx(0.1)
+    module.mean = None
+    assert [name for name, _ in module.named_buffers()] == ["count"]
+
+
+def test_weights_are_the_parameters_that_penalties_act_on() -> None:
+    net = nn.Sequential(nn.Linear(2, 3), Normalised(3), nn.Linear(3, 1, bias=False))
+    assert [name for name, _ in net.named_weights()] == ["layers.0.weight", "layers.2.weight"]
+    assert net.weights() == [net[0].weight, net[2].weight]
+    net.freeze()
+    assert net.weights() == [net[0].weight, net[2].weight]
+
+
+def test_spared_names_the_attribute_and_all_that_it_holds() -> None:
+    class Biases(Holder):
+        spared = ("b",)
+
+    module = Biases(W=nn.Parameter(1.0), b=[nn.Parameter(0.0), {"c": nn.Parameter(0.0)}])
+    module.bias = nn.Parameter(0.0)
+    assert [name for name, _ in module.named_weights()] == ["W", "bias"]
+
+
+def test_a_shared_bias_is_spared_wherever_it_is_found_first() -> None:
+    layer = nn.Linear(2, 2)
+    assert [name for name, _ in Holder(b=layer.bias, layer=layer).named_weights()] == [
+        "layer.weight"
+    ]
+
+
+def test_freezing_keeps_parameters_and_unfreezing_learns_them_again() -> None:
+    net = nn.Sequential(nn.Linear(2, 3), Normalised(3), nn.Linear(3, 1))
+    all_names, state = names(net), list(net.state_dict())
+    ag.sum(net(np.ones((4, 2)))).backward()
+    assert net[0].freeze() is net[0]
+    assert (names(net), list(net.state_dict())) == (all_names, state)
+    ag.sum(net(np.ones((4, 2)))).backward()
+    assert net[0].weight.grad is None
+    assert net[2].weight.grad is not None
+    assert net[0].unfreeze() is net[0]
+    # The gradient from before it was frozen is not one of today's values.
+    assert net[0].weight.grad is None
+    assert all(p.requires_grad for p in net.parameters())
+    assert not any(b.requires_grad for b in net.buffers())
+
+
+def test_one_frozen_before_a_module_held_it_is_a_parameter() -> None:
+    p = nn.Parameter(1.0)
+    p.requires_grad_(False)
+    assert names(Holder(several=[p])) == ["several.0"]
+
+
+def test_a_frozen_copy_can_be_unfrozen() -> None:
+    model = copy.deepcopy(nn.MLP([2, 3, 1]).freeze())
+    assert [p.requires_grad for p in model.parameters()] == [False] * 4
+    assert all(p.requires_grad for p in model.unfreeze().parameters())
+    assert len(model.parameters()) == 4
+
+
+def test_apply_goes_through_all_modules_from_the_root() -> None:
+    net = nn.Sequential(nn.Linear(1, 1), nn.Sequential(nn.Tanh()))
+    seen: list[nn.Module] = []
+    assert net.apply(seen.append) is net
+    assert seen == net.modules()
+
+
+def test_astype_changes_parameters_and_floating_buffers_in_place() -> None:
+    net = nn.Sequential(nn.Linear(2, 3), Normalised(3))
+    net.phase = nn.Parameter(1j)
+    net[0].freeze()
+    before = net.parameters() + net.buffers()
+    values = {name: value.astype(complex) for name, value in net.state_dict().items()}
+    ag.sum(net(np.ones((4, 2)))).backward()
+    gradient = net[1].weight.grad
+    assert net.astype("float32") is net
+    assert all(a is b for a, b in zip(before, net.parameters() + net.buffers(), strict=True))
+    dtypes = {name: value.dtype for name, value in net.state_dict().items()}
+    assert dtypes.pop("layers.1.count") == np.int64
+    assert dtypes.pop("phase") == np.complex64
+    assert set(dtypes.values()) == {np.dtype("float32")}
+    for name, value in net.state_dict().items():
+        assert value == pytest.approx(values[name], rel=1e-6)
+    assert net[1].weight.grad == pytest.approx(gradient, rel=1e-6)
+    assert net[1].weight.grad.dtype == np.float32
+    assert [p.requires_grad for p in net[0].parameters()] == [False, False]
+    out = net.unfreeze()(np.ones((4, 2), np.float32))
+    assert out.dtype == np.float32
+    ag.sum(out).backward()
+    assert net[0].weight.grad.dtype == np.float32
+
+
+def test_astype_to_the_same_dtype_leaves_the_arrays() -> None:
+    net = nn.Linear(2, 3)
+    value = net.weight.data
+    assert net.astype(float).weight.data is value
+
+
+@pytest.mark.parametrize("dtype", ["int64", "complex64", bool])
+def test_astype_takes_floating_dtypes_only(dtype: Any) -> None:
+    net = nn.Linear(2, 3)
+    with pytest.raises(TypeError, match="not a floating dtype"):
+        net.astype(dtype)
+    assert net.weight.dtype == float
+
+
+def test_an_optimizer_made_before_astype_says_so_and_changes_nothing() -> None:
+    net = nn.Linear(2, 1)
+    optimizer = optim.SGD(net.parameters(), lr=0.1)
+    ag.sum(net(np.ones((1, 2)))).backward()
+    optimizer.step()
+    net.astype("float32")
+    before = net.state_dict()
+    ag.sum(net(np.ones((1, 2), np.float32))).backward()
+    with pytest.raises(ValueError, match="was float64.*is float32.*make a new optimizer"):
+        optimizer.step()
+    assert all(np.array_equal(value, before[name]) for name, value in net.state_dict().items())
+
+
+def test_a_state_that_fits_in_part_is_loaded_in_part_when_asked() -> None:
+    model = nn.MLP([3, 4, 2])
+    state = {"layers.0.weight": np.ones((3, 4)), "head": np.zeros(2)}
+    left = model.load_state_dict(state, strict=False)
+    assert left.missing == ["layers.0.bias", "layers.2.weight", "layers.2.bias"]
+    assert left.unexpected == ["head"]
+    assert np.all(model.state_dict()["layers.0.weight"] == 1.0)
+    with pytest.raises(ValueError, match="misshapen"):
+        model.load_state_dict({"layers.0.weight": np.zeros((4, 3))}, strict=False)
+    assert np.all(model.state_dict()["layers.0.weight"] == 1.0)
+    assert model.load_state_dict(model.state_dict()) == ([], [])
+
+
+def test_a_state_may_hold_tensors_and_says_what_is_no_array() -> None:
+    model = nn.Linear(2, 1)
+    model.load_state_dict({"weight": nn.Parameter([[1.0], [2.0]]), "bias": ag.Tensor([3.0])})
+    assert model(np.ones(2)).item() == 6.0
+    with pytest.raises(ValueError, match="no array: weight: .*\n.*of the wrong type: bias is <U1"):
+        model.load_state_dict({"weight": [[1.0], [2.0, 3.0]], "bias": ["a"]})
+    with pytest.raises(TypeError, match="a mapping from names to arrays.*not list"):
+        model.load_state_dict([1.0])  # type: ignore[arg-type]
+
+
+def test_a_buffer_that_takes_a_parameters_name_is_a_buffer() -> None:
+    module = Holder(w=nn.Parameter(1.0), several=[nn.Parameter(1.0)])
+    module.w = None
+    module.w = nn.Buffer(2.0)
+    module.several = [nn.Buffer(2.0)]
+    assert names(module.unfreeze()) == []
+    assert [name for name, _ in module.named_buffers()] == ["w", "several.0"]
+    module = Holder(w=nn.Parameter(1.0))
+    del module.w
+    module.w = 3.0
+    assert module.w == 3.0
+
+
+def test_a_parameter_does_not_stop_learning_by_an_assignment() -> None:
+    module = Holder(w=nn.Parameter([1.0, 2.0]))
+    with ag.no_grad(), pytest.raises(TypeError, match=r"requires no gradient would.*freeze\(\)"):
+        module.w = module.w * 0.5
+    with pytest.raises(TypeError, match="requires no gradient would take its place"):
+        module.w = module.w.detach()
+    assert module.w.requires_grad
+    copied = copy.deepcopy(module.freeze())
+    copied.w = copied.w  # a frozen parameter of a copy still is one
+    assert names(copied) == ["w"]
+
+
+@pytest.mark.parametrize("table", [{"a.b": 1.0, "a": {"b": 2.0}}, {1: 1.0, "1": 2.0}])
+def test_two_tensors_of_one_path_are_refused(table: Any) -> None:
+    def parameters(held: Any) -> Any:
+        if isinstance(held, dict):
+            return {key: parameters(value) for key, value in held.items()}
+        return nn.Parameter(held)
+
+    module = Holder(table=parameters(table))
+    for ask in (module.parameters, module.state_dict, lambda: module.load_state_dict({})):
+        with pytest.raises(ValueError, match=r"one path: table\.(a\.b|1); no name or key may hold"):
+            ask()
+
+
+def test_children_are_the_modules_held_directly() -> None:
+    net = nn.Sequential(nn.Linear(1, 1), nn.Sequential(nn.Tanh()))
+    assert net.children() == [net[0], net[1]]
+    assert [name for name, _ in Holder(a=net, b=[net[0]]).named_children()] == ["a", "b.0"]
+
+
+def test_zero_grad_forgets_the_gradients_of_all() -> None:
+    net = nn.MLP([2, 3, 1])
+    ag.sum(net(np.ones((4, 2)))).backward()
+    assert all(p.grad is not None for p in net.parameters())
+    net.zero_grad()
+    assert all(p.grad is None for p in net.parameters())
+
+
+@pytest.mark.parametrize("mode", ["no", 0, np.ones(3), None])
+def test_the_mode_is_true_or_false(mode: Any) -> None:
+    net = nn.MLP([2, 3, 1], dropout=0.5)
+    with pytest.raises(TypeError, match="mode must be True or False"):
+        net.train(mode)
+    assert all(module.training is True for module in net.modules())
+
+
+def test_parameters_are_found_while_other_threads_set_attributes() -> None:
+    module, stop = Holder(w=nn.Parameter(1.0)), threading.Event()
+
+    def write() -> None:
+        for i in itertools.count():
+            setattr(module, f"note{i % 1000}", i)
+            if i % 1000 == 999:
+                for k in range(1000):
+                    delattr(module, f"note{k}")
+                if stop.is_set():
+                    return
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    try:
+        for _ in range(2000):
+            assert names(module) == ["w"]
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_a_tensor_of_another_library_that_is_in_a_graph_changes_nothing() -> None:
+    torch = pytest.importorskip("torch")
+    model = nn.Linear(2, 1)
+    state = {"weight": torch.ones(2, 1), "bias": torch.ones(1, requires_grad=True)}
+    with pytest.raises(ValueError, match="no array: bias: .*detach"):
+        model.load_state_dict(state)
+    assert not np.all(model.weight.data == 1.0)
+    model.load_state_dict({name: value.detach() for name, value in state.items()})
+    assert np.all(model.weight.data == 1.0)
