@@ -1,7 +1,76 @@
 """Training: optimizers, and the data they are fed with."""
 
-from .data import Standardize, minibatches, train_val_test_split
-from .optimizer import Optimizer
-from .sgd import SGD
+from .data.arrays import check_finite, one_hot, train_val_test_split
+from .data.batches import Minibatches, minibatches
+from .data.memory_maps import memory_map
+from .data.standardize import Standardize
+from .diagnosis.diagnose import diagnose
+from .diagnosis.findings import Diagnosis, Finding
+from .minimize import minimize
+from .optimizers.adam import Adam, AdamW
+from .optimizers.adaptive import Adadelta, Adagrad, RMSProp
+from .optimizers.clipping import clip_grad_norm, clip_grad_value
+from .optimizers.groups import ParameterGroup, weight_decay_groups
+from .optimizers.lion import Lion
+from .optimizers.optimizer import Optimizer
+from .optimizers.registry import OPTIMIZERS, make_optimizer
+from .optimizers.sgd import SGD
+from .schedules.cosine import Cosine, OneCycle
+from .schedules.decay import Exponential, InverseTime, Power, Step
+from .schedules.early_stopping import EarlyStopping
+from .schedules.plateau import HalveOnPlateau
+from .schedules.schedule import Constant, Schedule
+from .schedules.scheduler import Scheduler
+from .schedules.warm_up import WarmUp
+from .training.callbacks import Callback
+from .training.divergence import DivergenceError
+from .training.fit import fit
+from .training.history import History
+from .training.metrics import METRICS
+from .training.run import Training
 
-__all__ = ["SGD", "Optimizer", "Standardize", "minibatches", "train_val_test_split"]
+__all__ = [
+    "METRICS",
+    "OPTIMIZERS",
+    "SGD",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Callback",
+    "Constant",
+    "Cosine",
+    "Diagnosis",
+    "DivergenceError",
+    "EarlyStopping",
+    "Exponential",
+    "Finding",
+    "HalveOnPlateau",
+    "History",
+    "InverseTime",
+    "Lion",
+    "Minibatches",
+    "OneCycle",
+    "Optimizer",
+    "ParameterGroup",
+    "Power",
+    "RMSProp",
+    "Schedule",
+    "Scheduler",
+    "Standardize",
+    "Step",
+    "Training",
+    "WarmUp",
+    "check_finite",
+    "clip_grad_norm",
+    "clip_grad_value",
+    "diagnose",
+    "fit",
+    "make_optimizer",
+    "memory_map",
+    "minibatches",
+    "minimize",
+    "one_hot",
+    "train_val_test_split",
+    "weight_decay_groups",
+]
