@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,19 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
+from .figures import (
+    BLUE,
+    FAINT,
+    GREEN,
+    GRID,
+    PURPLE,
+    TEXT,
+    VERMILION,
+    dress,
+    new_figure,
+    plain_text,
+    save_figure,
+)
 from .files import write
 from .text import LABEL_FONT, clean, fit, number, width
 
@@ -17,18 +29,13 @@ __all__ = ["curves", "curves_svg", "save_curves"]
 
 History = Mapping[str, Iterable[float | None]]
 
-# Okabe and Ito's colours, which colour-blind people tell apart; each has its own dashes besides.
-_LOOKS = {
-    "training": ("#0072b2", ""),
-    "validation": ("#d55e00", "7 3"),
-    "test": ("#007a5a", "2 3"),
-}
-_OTHERS = (("#0072b2", ""), ("#d55e00", "7 3"), ("#007a5a", "2 3"), ("#aa4d84", "9 3 2 3"))
+# Each colour has its own dashes besides.
+_LOOKS = {"training": (BLUE, ""), "validation": (VERMILION, "7 3"), "test": (GREEN, "2 3")}
+_OTHERS = ((BLUE, ""), (VERMILION, "7 3"), (GREEN, "2 3"), (PURPLE, "9 3 2 3"))
+_STOP_DASHES = "6 3 1 3"
 _ROLES = {"train": "training", "val": "validation", "valid": "validation"}
 _ROLES.update((role, role) for role in _LOOKS)
 _HIGHER_IS_BETTER = ("accuracy", "acc", "score", "auc", "f1", "r2", "precision", "recall")
-
-_TEXT, _FAINT, _GRID = "#18212b", "#57626f", "#e3e7eb"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,37 +53,30 @@ class _Curve:
 
 @dataclass(frozen=True, slots=True)
 class _Panel:
-    """The curves of one quantity, and the best of its validation curve: epoch and value."""
+    """The curves of one quantity, the best of its validation curve (epoch and value), the stop."""
 
     quantity: str
     curves: tuple[_Curve, ...]
     best: tuple[int, float] | None
+    stop: int | None
     epochs: int
 
 
-def curves(history: History, *, title: str | None = None) -> Any:
+def curves(history: History, *, stop: int | None = None, title: str | None = None) -> Any:
     """Draw training and validation curves and return the matplotlib figure.
 
     ``history`` maps names to one number for each epoch: ``{"training loss": [...], "validation
     loss": [...]}``. Names that differ only in "training", "validation" or "test" (also "train",
     "val", "valid") share axes. None means "not measured"; what is not finite is left out and
     counted. The best validation epoch is marked: the lowest, or the highest of an accuracy or
-    score.
+    score; and so is the epoch ``stop``, where early stopping ended a run, or would have.
 
     Raises:
-        ImportError: no matplotlib; `curves_svg` needs none. ValueError: nothing to draw.
+        ImportError: no matplotlib; `curves_svg` needs none. ValueError: nothing to draw; a stop
+        outside the epochs.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError(
-            "viz.curves draws with matplotlib, which is not installed: `pip install matplotlib`, "
-            "or use viz.curves_svg, which needs nothing"
-        ) from error
-    panels = _panels(history)
-    figure = Figure(figsize=(5.6 * len(panels), 3.8), layout="constrained")
-    if title:
-        figure.suptitle(_plain(title))
+    panels = _panels(history, stop)
+    figure = new_figure(5.6 * len(panels), 3.8, "curves", title, "viz.curves_svg needs none")
     for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
         for curve in panel.curves:
             dashes = tuple(int(d) / 2 for d in curve.dashes.split())
@@ -84,33 +84,32 @@ def curves(history: History, *, title: str | None = None) -> Any:
             axes.plot(
                 curve.epochs, curve.values, color=curve.colour, marker=mark,
                 linestyle=(0, dashes) if dashes else "solid",
-                linewidth=1.8, label=_plain(_name(curve)),
+                linewidth=1.8, label=plain_text(_name(curve)),
             )  # fmt: skip
         if panel.best is not None:
             epoch, value = panel.best
-            axes.axvline(epoch, color=_FAINT, linewidth=0.9, linestyle=":")
-            axes.plot(
-                [epoch], [value], "D", color=_TEXT, markersize=6, label=_plain(_best_words(panel))
+            axes.axvline(epoch, color=FAINT, linewidth=0.9, linestyle=":")
+            best = plain_text(_best_words(panel))
+            axes.plot([epoch], [value], "D", color=TEXT, markersize=6, label=best)
+        if panel.stop is not None:
+            axes.axvline(
+                panel.stop, color=PURPLE, linewidth=1.2, linestyle="-.", label=_stop_words(panel)
             )
         axes.set_xlim(1, max(2, panel.epochs))
-        axes.set_xlabel("epoch")
-        axes.set_ylabel(_plain(panel.quantity))
+        dress(axes, "epoch", panel.quantity)
         axes.xaxis.get_major_locator().set_params(integer=True)
-        axes.grid(color=_GRID)
-        axes.set_axisbelow(True)
-        axes.spines[["top", "right"]].set_visible(False)
         axes.legend(frameon=False)
     return figure
 
 
-def curves_svg(history: History, *, title: str | None = None) -> str:
+def curves_svg(history: History, *, stop: int | None = None, title: str | None = None) -> str:
     """Draw what `curves` does as SVG text, without matplotlib.
 
     >>> drawing = curves_svg({"training loss": [2.0, 1.0], "validation loss": [2.0, 1.5]})
     >>> "best: 1.5 at epoch 2" in drawing
     True
     """
-    panels = _panels(history)
+    panels = _panels(history, stop)
     wide, tall, top = 470.0, 320.0, 34.0 if title else 8.0
     total = (wide * len(panels), tall + top)
     about = f"Curves of {', '.join(panel.quantity for panel in panels)} over epochs"
@@ -123,7 +122,7 @@ def curves_svg(history: History, *, title: str | None = None) -> str:
     if title:
         words = escape(fit(clean(title), 14, total[0] - 20))
         parts.append(
-            f'<text x="{total[0] / 2:g}" y="22" font-size="14" font-weight="bold" fill="{_TEXT}" '
+            f'<text x="{total[0] / 2:g}" y="22" font-size="14" font-weight="bold" fill="{TEXT}" '
             f'text-anchor="middle">{words}</text>'
         )
     for i, panel in enumerate(panels):
@@ -132,7 +131,9 @@ def curves_svg(history: History, *, title: str | None = None) -> str:
     return "\n".join([*parts, "</svg>\n"])
 
 
-def save_curves(history: History, path: str | Path, *, title: str | None = None) -> Path:
+def save_curves(
+    history: History, path: str | Path, *, stop: int | None = None, title: str | None = None
+) -> Path:
     """Write the curves to a file and return its path: ``.svg`` always, ``.png`` and ``.pdf`` with
     matplotlib.
 
@@ -142,17 +143,15 @@ def save_curves(history: History, path: str | Path, *, title: str | None = None)
     path = Path(path)
     suffix = path.suffix.lower()
     if suffix == ".svg":
-        write(path, curves_svg(history, title=title))
+        write(path, curves_svg(history, stop=stop, title=title))
     elif suffix in (".png", ".pdf"):
-        buffer = io.BytesIO()
-        curves(history, title=title).savefig(buffer, format=suffix[1:], dpi=150)
-        write(path, buffer.getvalue())
+        save_figure(curves(history, stop=stop, title=title), path)
     else:
         raise ValueError(f"cannot save {path.name!r}: the known suffixes are .svg, .png, .pdf")
     return path
 
 
-def _panels(history: History) -> list[_Panel]:
+def _panels(history: History, stop: int | None) -> list[_Panel]:
     """Sort the curves by what they measure, in the order in which they come."""
     found: dict[str, list[tuple[str, str, list[float | None]]]] = {}
     for name, values in history.items():
@@ -164,10 +163,16 @@ def _panels(history: History) -> list[_Panel]:
         found.setdefault(clean(rest or "value"), []).append((clean(name), role, numbers))
     if not any(numbers for group in found.values() for _, _, numbers in group):
         raise ValueError("nothing to draw: history maps names to numbers, one for each epoch")
-    return [_panel(quantity, group) for quantity, group in found.items()]
+    panels = [_panel(quantity, group, stop) for quantity, group in found.items()]
+    epochs = max(panel.epochs for panel in panels)
+    if stop is not None and not 1 <= stop <= epochs:
+        raise ValueError(f"the stop is an epoch from 1 to {epochs}, which the history has: {stop}")
+    return panels
 
 
-def _panel(quantity: str, group: Sequence[tuple[str, str, list[float | None]]]) -> _Panel:
+def _panel(
+    quantity: str, group: Sequence[tuple[str, str, list[float | None]]], stop: int | None
+) -> _Panel:
     lines: list[_Curve] = []
     for i, (name, role, numbers) in enumerate(group):
         look = _LOOKS.get(role) or _OTHERS[i % len(_OTHERS)]
@@ -186,15 +191,7 @@ def _panel(quantity: str, group: Sequence[tuple[str, str, list[float | None]]]) 
             choose = max if any(word in _HIGHER_IS_BETTER for word in words) else min
             value = choose(line.values)
             best = (line.epochs[line.values.index(value)], value)
-    return _Panel(quantity, tuple(lines), best, max(len(numbers) for _, _, numbers in group))
-
-
-def _plain(text: str) -> str:
-    """Text that matplotlib does not read as a formula, nor as "leave out of the legend"."""
-    # The pictures of control characters are in few fonts.
-    safe = "".join(" " if "\u2400" <= c <= "\u2421" else c for c in clean(text))
-    safe = safe.replace("$", r"\$")
-    return f" {safe}" if safe.startswith("_") else safe
+    return _Panel(quantity, tuple(lines), best, stop, max(len(numbers) for _, _, numbers in group))
 
 
 def _name(curve: _Curve) -> str:
@@ -205,6 +202,10 @@ def _name(curve: _Curve) -> str:
 def _best_words(panel: _Panel) -> str:
     epoch, value = panel.best or (0, 0.0)
     return f"best: {number(value, 4)} at epoch {epoch}"
+
+
+def _stop_words(panel: _Panel) -> str:
+    return f"stop: epoch {panel.stop}"
 
 
 def _ticks(low: float, high: float, about: int, whole: bool = False) -> list[float]:
@@ -227,7 +228,9 @@ def _axes(panel: _Panel, wide: float, tall: float) -> list[str]:
     """Draw one panel: grid, ticks, labels, curves, the best epoch, and which line is which."""
     names = [(curve.colour, curve.dashes, _name(curve)) for curve in panel.curves]
     if panel.best is not None:
-        names.append((_TEXT, "best", _best_words(panel)))
+        names.append((TEXT, "best", _best_words(panel)))
+    if panel.stop is not None:
+        names.append((PURPLE, _STOP_DASHES, _stop_words(panel)))
     names = [(colour, dashes, fit(name, 11, wide - 110)) for colour, dashes, name in names]
     # The key stands above the axes, in rows, where it covers no curve.
     rows: list[list[tuple[str, str, str]]] = [[]]
@@ -248,7 +251,7 @@ def _axes(panel: _Panel, wide: float, tall: float) -> list[str]:
     def y(value: float) -> float:
         return bottom - (value - low) / (high - low) * (bottom - top)
 
-    parts = [f'<g fill="{_FAINT}" stroke="none">']
+    parts = [f'<g fill="{FAINT}" stroke="none">']
     lines = []
     for tick in _ticks(low, high, 5):
         lines.append(f"M{left:.1f} {y(tick):.1f}H{right:.1f}")
@@ -271,13 +274,18 @@ def _axes(panel: _Panel, wide: float, tall: float) -> list[str]:
         f'<text transform="translate(15 {middle:.1f}) rotate(-90)" font-size="12" '
         f'text-anchor="middle">{quantity}</text>',
         "</g>",
-        f'<path d="{"".join(lines)}" stroke="{_GRID}"/>',
-        f'<path d="M{left:.1f} {top:.1f}V{bottom:.1f}H{right:.1f}" fill="none" stroke="{_FAINT}"/>',
+        f'<path d="{"".join(lines)}" stroke="{GRID}"/>',
+        f'<path d="M{left:.1f} {top:.1f}V{bottom:.1f}H{right:.1f}" fill="none" stroke="{FAINT}"/>',
     ]
     if panel.best is not None:
         parts.append(
-            f'<path d="M{x(panel.best[0]):.1f} {top:.1f}V{bottom:.1f}" stroke="{_FAINT}" '
+            f'<path d="M{x(panel.best[0]):.1f} {top:.1f}V{bottom:.1f}" stroke="{FAINT}" '
             'stroke-dasharray="2 3"/>'
+        )
+    if panel.stop is not None:
+        parts.append(
+            f'<path d="M{x(panel.stop):.1f} {top:.1f}V{bottom:.1f}" stroke="{PURPLE}" '
+            f'stroke-width="1.5" stroke-dasharray="{_STOP_DASHES}"/>'
         )
     for curve in panel.curves:
         points = list(zip(curve.epochs, curve.values, strict=True))
@@ -302,7 +310,7 @@ def _axes(panel: _Panel, wide: float, tall: float) -> list[str]:
                     f'<path d="M{at:.1f} {line:.1f}h28" stroke="{colour}" stroke-width="2"{dash}/>'
                 )
             parts.append(
-                f'<text x="{at + 34:.1f}" y="{line + 4:.1f}" fill="{_TEXT}">{escape(words)}</text>'
+                f'<text x="{at + 34:.1f}" y="{line + 4:.1f}" fill="{TEXT}">{escape(words)}</text>'
             )
             at += width(words, 11) + 52
     return parts
@@ -314,4 +322,4 @@ def _stroke(curve: _Curve) -> str:
 
 
 def _diamond(x: float, y: float) -> str:
-    return f'<path d="M{x:.1f} {y - 5:.1f}l5 5l-5 5l-5 -5z" fill="{_TEXT}" stroke="#ffffff"/>'
+    return f'<path d="M{x:.1f} {y - 5:.1f}l5 5l-5 5l-5 -5z" fill="{TEXT}" stroke="#ffffff"/>'

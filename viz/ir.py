@@ -197,7 +197,8 @@ class _Builder:
         params = tuple(
             f"{key}={short(value)}"
             for key, value in what.params.items()
-            if value is not None and value is not False and key != "index"
+            # With an underscore in front they are the op's own affair, notes for its rule.
+            if value is not None and value is not False and key != "index" and key[0] != "_"
         )
         label = _label(op, what, len(sources), constants)
         if node.op is PROJECTION:

@@ -73,6 +73,27 @@ def test_what_was_not_measured_or_is_not_finite_is_left_out() -> None:
     assert len(curves(history).axes[0].get_lines()[0].get_xdata()) == 2
 
 
+def test_the_stop_is_marked_at_its_epoch() -> None:
+    drawing = curves_svg(HISTORY, stop=3)
+    assert texts(drawing).count("stop: epoch 3") == 2
+    line = ET.fromstring(drawing).find(f".//{SVG}polyline")
+    assert line is not None
+    x = line.attrib["points"].split()[2].split(",")[0]
+    stops = [
+        path.attrib["d"]
+        for path in ET.fromstring(drawing).iter(f"{SVG}path")
+        if path.get("stroke-dasharray") == "6 3 1 3" and "V" in path.attrib["d"]
+    ]
+    assert len(stops) == 2
+    assert all(d.startswith(f"M{x} ") for d in stops)
+    for axes in curves(HISTORY, stop=3).axes:
+        stopped = [line for line in axes.get_lines() if line.get_label() == "stop: epoch 3"]
+        assert [list(line.get_xdata()) for line in stopped] == [[3, 3]]
+    for stop in (0, 5):
+        with pytest.raises(ValueError, match=f"from 1 to 4.*: {stop}"):
+            curves_svg(HISTORY, stop=stop)
+
+
 def test_lines_differ_in_dashes_as_well_as_colour() -> None:
     lines = ET.fromstring(curves_svg({"training x": [1, 2], "validation x": [2, 1]})).findall(
         f".//{SVG}polyline"
@@ -132,7 +153,7 @@ def test_without_matplotlib(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         return real(name, *args, **kwargs)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(ImportError, match=r"pip install matplotlib.*curves_svg"):
+    with pytest.raises(ImportError, match=r"pip install 'autograd-core\[viz\]'.*curves_svg"):
         curves(HISTORY)
     assert save_curves(HISTORY, tmp_path / "c.svg").exists()
     with pytest.raises(ImportError, match="matplotlib"):

@@ -57,6 +57,18 @@ def test_a_leaf_is_a_graph_of_one_box(x: ag.Tensor) -> None:
     assert graph.vertices[0].op is None
 
 
+def test_what_an_op_notes_for_its_rule_is_not_drawn() -> None:
+    target = np.array([0, 1, 1])
+    a = ag.Tensor(np.ones((3, 2)), requires_grad=True, name="a")
+    graph = draw(nn.cross_entropy(a, target))
+    box = named(graph, "cross_entropy")
+    assert box.params == ("reduction=mean",)
+    assert [(vertex.kind, vertex.shape) for vertex in graph.vertices if vertex is not box] == [
+        ("parameter", (3, 2)),
+        ("constant", (3,)),
+    ]
+
+
 def test_small_constants_fold_into_the_label(x: ag.Tensor) -> None:
     y = np.maximum((1 - x * 2 / np.float64(4)) * np.array(0.5), 0.0) ** 2
     assert labels(draw(y)) == ["x", "× 2", "÷ 4", "1 −", "× 0.5", "maximum(·, 0)", "** 2"]

@@ -1,0 +1,108 @@
+"""What all matplotlib pictures share: colours, figures without global state, text, saving."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autograd_core import Tensor
+
+from .files import write
+from .text import clean, short
+
+__all__ = ["save_figure"]
+
+# Okabe and Ito's colours, which colour-blind people tell apart. The green and the purple are darker
+# than theirs, so that thin lines stand out from white.
+BLUE, VERMILION, GREEN, PURPLE = "#0072b2", "#d55e00", "#007a5a", "#aa4d84"
+ORANGE, SKY, YELLOW, BLACK = "#e69f00", "#56b4e9", "#f0e442", "#18212b"
+PALETTE = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, YELLOW, BLACK)
+# What tells lines and points apart without colour.
+DASHES = ("solid", (0, (3.5, 1.5)), (0, (1, 1.5)), (0, (4.5, 1.5, 1, 1.5)))
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+
+TEXT, FAINT, GRID = BLACK, "#57626f", "#e3e7eb"
+
+
+def save_figure(figure: Any, path: str | Path) -> Path:
+    """Write a matplotlib figure to a ``.png``, ``.svg`` or ``.pdf`` file and return its path.
+
+    The file is whole or not there at all, and holds no date and no random names: the same figure
+    gives the same bytes.
+
+    Raises:
+        TypeError: no figure. ValueError: another suffix. OSError: no such folder.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix not in (".png", ".svg", ".pdf"):
+        raise ValueError(f"cannot save {path.name!r}: the known suffixes are .png, .svg, .pdf")
+    if not hasattr(figure, "savefig"):
+        raise TypeError(
+            f"save_figure: expected a matplotlib figure, got {type(figure).__name__}; axes have "
+            "theirs in `.figure`"
+        )
+    from matplotlib import rc_context
+
+    dated = {".svg": "Date", ".pdf": "CreationDate"}.get(suffix)
+    buffer = io.BytesIO()
+    with rc_context({"svg.hashsalt": "autograd_core"}):
+        metadata = {dated: None} if dated else None
+        figure.savefig(buffer, format=suffix[1:], dpi=150, metadata=metadata)
+    write(path, buffer.getvalue())
+    return path
+
+
+def new_figure(
+    width: float, height: float, who: str, title: str | None = None, instead: str = ""
+) -> Any:
+    """Make an empty figure of a size in inches, outside of pyplot: nothing global changes."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ImportError(
+            f"viz.{who} draws with matplotlib, which is not installed: "
+            f"`pip install 'autograd-core[viz]'`{instead and f'; {instead}'}"
+        ) from error
+    figure = Figure(figsize=(width, height), layout="constrained")
+    if title:
+        figure.suptitle(plain_text(title))
+    return figure
+
+
+def dress(axes: Any, xlabel: str, ylabel: str, title: str | None = None) -> None:
+    """Label axes, and make what is no data recede."""
+    axes.set_xlabel(plain_text(xlabel))
+    axes.set_ylabel(plain_text(ylabel))
+    if title:
+        axes.set_title(plain_text(title), fontsize="medium")
+    axes.grid(color=GRID)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def plain_text(text: str) -> str:
+    """Text that matplotlib does not read as a formula, nor as "leave out of the legend"."""
+    # The pictures of control characters are in few fonts.
+    safe = "".join(" " if "\u2400" <= c <= "\u2421" else c for c in clean(text))
+    safe = safe.replace("$", r"\$")
+    return f" {safe}" if safe.startswith("_") else safe
+
+
+def floats(x: Any, what: str) -> NDArray[Any]:
+    """A number, or numbers in any iterable, as an array of floats; None is NaN."""
+    try:
+        given = values(list(x) if isinstance(x, Iterable) and not isinstance(x, str) else x)
+        return given.astype(float)
+    except (TypeError, ValueError):
+        raise TypeError(f"{what} must be a number or a list of numbers, got {short(x)}") from None
+
+
+def values(x: Any) -> NDArray[Any]:
+    """The plain array in a tensor, or of whatever is none."""
+    return np.asarray(x.data if isinstance(x, Tensor) else x)

@@ -1,0 +1,284 @@
+"""Pictures over a 2-d input: what a neuron computes, and which class a model answers where."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+import autograd_core as ag
+
+from .figures import BLACK, GRID, MARKERS, PALETTE, dress, new_figure, plain_text, values
+
+__all__ = ["decision_regions", "neuron_surface"]
+
+Array = NDArray[Any]
+#: Takes points of shape (n, 2).
+Function = Callable[[Any], Any]
+
+
+def neuron_surface(
+    neuron: Function | Mapping[str, Function],
+    *,
+    span: tuple[float, float] = (-5.0, 5.0),
+    resolution: int = 81,
+    names: tuple[str, str] = ("x₁", "x₂"),
+    output: str = "h(x)",
+    title: str | None = None,
+) -> Any:
+    """Draw a function of a 2-d input as a surface, and from above, as a matplotlib figure.
+
+    For an artificial neuron, h(x) = g(b + Σ wᵢxᵢ), the surface is a ridge: it varies along w only.
+    ``neuron`` maps points of shape (n, 2) to (n,) or (n, 1): a module, or any function of an array;
+    a mapping from titles to such functions draws them side by side at one scale. Both inputs run
+    over ``span``. A module is used in evaluation mode and left in the mode it had.
+
+    Raises:
+        ValueError: another shape came back, or a value that is not finite. ImportError: no
+        matplotlib.
+
+    >>> figure = neuron_surface(lambda x: np.tanh(x @ [1.0, 2.0]))
+    >>> [axes.get_title() for axes in figure.axes[:2]]
+    ['', 'from above']
+    """
+    neurons = _by_title(neuron, "neuron_surface")
+    low, high = _span(span, "neuron_surface")
+    axis = np.linspace(low, high, _count(resolution, "neuron_surface"))
+    grid = np.meshgrid(axis, axis)
+    points = np.stack(grid, axis=-1).reshape(-1, 2)
+    heights = {name: _heights(f, points, name).reshape(grid[0].shape) for name, f in neurons}
+    bottom, top = (float(pick([pick(h) for h in heights.values()])) for pick in (np.min, np.max))
+    if top - bottom < 1e-12 * max(1.0, abs(top)):
+        bottom, top = bottom - 0.5, top + 0.5
+    n = len(heights)
+    size = (3.6 * n + 0.8, 6.4) if n > 1 else (8.4, 3.9)
+    figure = new_figure(*size, "neuron_surface", title)
+    from matplotlib.ticker import MaxNLocator
+
+    rows, columns = (2, n) if n > 1 else (1, 2)
+    levels = np.linspace(bottom, top, 14)
+    above = []
+    for i, (name, height) in enumerate(heights.items()):
+        axes = figure.add_subplot(rows, columns, i + 1, projection="3d")
+        axes.plot_surface(
+            *grid, height, cmap="cividis", vmin=bottom, vmax=top, rcount=61, ccount=61,
+            linewidth=0, antialiased=False, rasterized=True,
+        )  # fmt: skip
+        axes.set(xlabel=plain_text(names[0]), ylabel=plain_text(names[1]), zlim=(bottom, top))
+        axes.set_zlabel(plain_text(output))
+        axes.view_init(elev=28, azim=-60)
+        axes.set_box_aspect((1, 1, 0.7), zoom=1.0)
+        axes.set_title(plain_text(name), fontsize="medium")
+        flat = figure.add_subplot(rows, columns, n + i + 1)
+        flat.set_aspect("equal")
+        filled = flat.contourf(*grid, height, levels=levels, cmap="cividis")
+        flat.contour(
+            *grid, height, levels=levels[1:-1:2], colors="white", linewidths=0.5, linestyles="solid"
+        )  # fmt: skip
+        dress(flat, *names, "from above")
+        flat.grid(visible=False)
+        above.append(flat)
+    bar = figure.colorbar(filled, ax=above, shrink=0.9)
+    bar.locator = MaxNLocator(5)
+    bar.update_ticks()
+    bar.set_label(plain_text(output))
+    return figure
+
+
+def decision_regions(
+    predict: Function | Mapping[str, Function],
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    resolution: int = 301,
+    names: tuple[str, str] = ("x₁", "x₂"),
+    title: str | None = None,
+) -> Any:
+    """Draw which class a classifier answers at each point of a plane, with the examples on it.
+
+    ``X`` has shape (n, 2) and ``y`` a class for each row. ``predict`` maps points of shape (m, 2)
+    to m classes, as those of ``y``, or to scores of shape (m, classes), of which the largest wins
+    and column k means class k; a mapping from titles to such functions draws them side by side.
+    Examples that it gets wrong are crossed out and counted. A module is used in evaluation mode
+    and left in the mode it had.
+
+    Returns the matplotlib figure. Up to 8 classes.
+
+    Raises:
+        ValueError: other shapes, more classes, NaN or inf. ImportError: no matplotlib.
+
+    >>> X, y = [[0.0, 0.0], [1.0, 1.0], [2.0, 0.0]], [0, 1, 0]
+    >>> figure = decision_regions(lambda x: (x[:, 0] > 0.5).astype(int), X, y)
+    >>> figure.axes[0].get_title()
+    '1 of 3 wrong'
+    """
+    predicts = _by_title(predict, "decision_regions")
+    points, labels = _examples(X, y)
+    low, high = points.min(axis=0), points.max(axis=0)
+    margin = 0.15 * np.where(high > low, high - low, 1.0)
+    low, high = low - margin, high + margin
+    count = _count(resolution, "decision_regions")
+    axes_of = [np.linspace(low[i], high[i], count) for i in (0, 1)]
+    grid = np.stack(np.meshgrid(*axes_of), axis=-1).reshape(-1, 2)
+    found = {name: (_classes(f, grid), _classes(f, points)) for name, f in predicts}
+    classes = _all_classes(labels, [answer for pair in found.values() for answer in pair])
+    figure = new_figure(4.2 * len(found) + 1.2, 4.2, "decision_regions", title)
+    panels = figure.subplots(1, len(found), squeeze=False)[0]
+    tints = np.array([_tint(colour) for colour in PALETTE])
+    for axes, (name, (regions, answers)) in zip(panels, found.items(), strict=True):
+        index = np.searchsorted(classes, regions).reshape(len(axes_of[1]), len(axes_of[0]))
+        axes.imshow(
+            tints[index], origin="lower", extent=(low[0], high[0], low[1], high[1]),
+            interpolation="nearest", aspect="auto",
+        )  # fmt: skip
+        for k in range(len(classes)):
+            if 0 < np.count_nonzero(index == k) < index.size:
+                axes.contour(
+                    *axes_of, index == k, levels=[0.5], colors=[BLACK], linewidths=0.8
+                )  # fmt: skip
+            rows = labels == classes[k]
+            axes.scatter(
+                *points[rows].T, s=46, color=PALETTE[k], marker=MARKERS[k], edgecolor="white",
+                linewidth=0.8, label=plain_text(f"class {classes[k]}"), zorder=3,
+            )  # fmt: skip
+        wrong = answers != labels
+        axes.scatter(
+            *points[wrong].T, s=110, color=BLACK, marker="x", linewidth=1.4, zorder=4,
+            label="wrong",
+        )  # fmt: skip
+        told = f"{np.count_nonzero(wrong)} of {len(labels)} wrong"
+        dress(axes, *names, f"{name}: {told}" if name else told)
+        axes.grid(visible=False)
+    handles, words = panels[0].get_legend_handles_labels()
+    if not any(np.any(answers != labels) for _, answers in found.values()):
+        handles, words = handles[:-1], words[:-1]
+    legend = figure.legend(handles, words, loc="outside right upper", frameon=True)
+    legend.get_frame().set_edgecolor(GRID)
+    return figure
+
+
+def _by_title(f: Function | Mapping[str, Function], who: str) -> list[tuple[str, Function]]:
+    given = dict(f) if isinstance(f, Mapping) else {"": f}
+    if not given:
+        raise ValueError(f"{who}: nothing to draw: the mapping is empty")
+    for name, function in given.items():
+        if not callable(function):
+            raise TypeError(
+                f"{who}: expected a function of points of shape (n, 2)"
+                f"{f' for {name!r}' if name else ''}, got {type(function).__name__}"
+            )
+    return list(given.items())
+
+
+def _heights(f: Function, points: Array, name: str) -> Array:
+    height = _evaluate(f, points)
+    told = f" {name!r}" if name else ""
+    if height.shape not in ((len(points),), (len(points), 1)):
+        raise ValueError(
+            f"neuron_surface: for points of shape {points.shape} the function{told} gave shape "
+            f"{height.shape}, expected ({len(points)},) or ({len(points)}, 1); draw one output at "
+            "a time, for instance lambda x: model(x)[:, 0]"
+        )
+    height = height.reshape(-1).astype(float)
+    if not np.isfinite(height).all():
+        at = points[int(np.flatnonzero(~np.isfinite(height))[0])]
+        raise ValueError(
+            f"neuron_surface: the function{told} is not finite at x = ({at[0]:.3g}, {at[1]:.3g})"
+        )
+    return height
+
+
+def _classes(f: Function, points: Array) -> Array:
+    """The class for each point, from classes or from scores."""
+    answer = _evaluate(f, points)
+    n = len(points)
+    if answer.shape == (n,):
+        return answer
+    if answer.ndim == 2 and len(answer) == n and answer.shape[1] > 1:
+        if np.isnan(answer).any():
+            raise ValueError("decision_regions: predict gave scores that are NaN")
+        best: Array = answer.argmax(axis=1)
+        return best
+    hint = "; one score means a threshold, for instance lambda x: model(x).data[:, 0] > 0"
+    raise ValueError(
+        f"decision_regions: for points of shape {points.shape} predict gave shape {answer.shape}, "
+        f"expected ({n},) classes or ({n}, classes) scores{hint if answer.shape == (n, 1) else ''}"
+    )
+
+
+def _all_classes(labels: Array, answers: list[Array]) -> Array:
+    named = {bool(array.dtype.kind in "US") for array in (labels, *answers)}
+    if len(named) > 1:
+        raise ValueError(
+            f"decision_regions: y holds {labels.dtype} and predict gave {answers[0].dtype}: the "
+            "classes must be of one kind"
+        )
+    classes = np.unique(np.concatenate([labels, *answers]))
+    if len(classes) > len(PALETTE):
+        hint = "predict its class, not a score" if answers[0].dtype.kind == "f" else "use fewer"
+        raise ValueError(
+            f"decision_regions: there are {len(classes)} classes in y and in what predict gave, "
+            f"and colours tell {len(PALETTE)} apart; {hint}"
+        )
+    return classes
+
+
+def _examples(X: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
+    points, labels = values(X), values(y)
+    if points.ndim != 2 or points.shape[1] != 2 or not len(points):
+        raise ValueError(
+            f"decision_regions: X must have shape (n, 2), two numbers for each of at least one "
+            f"example, got {points.shape}"
+        )
+    if labels.shape != (len(points),):
+        raise ValueError(
+            f"decision_regions: y must have shape ({len(points)},), a class for each row of X, "
+            f"got {labels.shape}"
+        )
+    points = points.astype(float)
+    if not np.isfinite(points).all():
+        row = int(np.flatnonzero(~np.isfinite(points).all(axis=1))[0])
+        raise ValueError(f"decision_regions: X has {points[row]} in row {row}")
+    return points, labels
+
+
+def _evaluate(f: Function, points: Array) -> Array:
+    """Apply ``f`` without recording and, a module, in evaluation mode and in its own dtype."""
+    owned = f.parameters() if hasattr(f, "parameters") else ()
+    dtype = next((p.dtype for p in owned), points.dtype)
+    with ag.no_grad(), _evaluation(f):
+        return values(f(points.astype(dtype)))
+
+
+@contextlib.contextmanager
+def _evaluation(f: Any) -> Iterator[None]:
+    modes = [(m, m.training) for m in f.modules()] if hasattr(f, "modules") else []
+    for module, _ in modes:
+        module.training = False
+    try:
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
+
+
+def _span(span: tuple[float, float], who: str) -> tuple[float, float]:
+    low, high = (float(end) for end in span)
+    if not (np.isfinite([low, high]).all() and low < high):
+        raise ValueError(f"{who}: span is (low, high) with low < high, not {span!r}")
+    return low, high
+
+
+def _count(resolution: int, who: str) -> int:
+    if not isinstance(resolution, (int, np.integer)) or resolution < 2:
+        raise ValueError(f"{who}: resolution is a whole number from 2 up, not {resolution!r}")
+    return int(resolution)
+
+
+def _tint(colour: str) -> Array:
+    """The colour mixed with white: light behind the points, and still told apart."""
+    rgb = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+    return 0.38 * rgb + 0.62
