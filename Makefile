@@ -10,20 +10,25 @@ BIN := $(VENV)/bin
 endif
 RUN := $(BIN)/python
 
-# The example's own options: `make demo DEMO="--splits 10"`; pytest's: `make test TESTS="-k matmul"`.
+# The examples' own options: `make demo DEMO="--splits 10"`, `make lecture LECTURE="xor --quick"`;
+# pytest's: `make test TESTS="-k matmul"`.
 DEMO ?=
+LECTURE ?=
 TESTS ?=
 BENCH ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test full check lint types docs wheel bench clean
+.PHONY: help demo lecture test full check lint types docs wheel bench clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' Makefile
 
 demo: $(VENV)/.has-examples ## train a network on the handwritten digits, write the pictures to out/
 	$(RUN) -m examples.digits $(DEMO)
+
+lecture: $(VENV)/.has-examples ## the lecture's demonstrations at full size, pictures to out/lecture/ (minutes)
+	$(RUN) -m examples.lecture $(LECTURE)
 
 test: $(VENV)/.has-test ## the test suite: a few drawn examples for each property, the same ones each time
 	$(RUN) -m pytest -n auto $(TESTS)

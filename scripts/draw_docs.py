@@ -1,8 +1,15 @@
 """Draw the pictures of the README and of the documentation into docs/images.
 
-With our own layout, so that the same files come out whether Graphviz is installed or not.
+Those of the lecture's page are what its code blocks save, so that each was drawn by the code that
+is shown beside it. Flow graphs are drawn with our own layout, so that the same files come out
+whether Graphviz is installed or not.
 """
 
+import contextlib
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +17,15 @@ import numpy as np
 import autograd_core as ag
 import viz
 
-IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))  # as a script it stands beside `tests`, not above
+
+from tests.docs.markdown import run_page  # noqa: E402
+
+IMAGES = ROOT / "docs" / "images"
+LECTURE = IMAGES / "lecture"
+#: So many colours are enough for what the pictures show, and make a third of the bytes.
+COLOURS = 64
 
 
 def readme() -> viz.FlowGraph:
@@ -21,18 +36,46 @@ def readme() -> viz.FlowGraph:
     return viz.flow_graph(lambda w, b: np.mean(np.tanh(x @ w + b) ** 2), w, b, engine="builtin")
 
 
-def neuron() -> viz.FlowGraph:
-    """The neuron of the lecture's page."""
-    x = np.array([0.3, 0.2])
-    w = ag.Tensor([1.0, -2.0], requires_grad=True, name="w")
-    b = ag.Tensor(0.5, requires_grad=True, name="b")
-    return viz.flow_graph(lambda w, b: ag.tanh(b + ag.sum(w * x)), w, b, engine="builtin")
+PICTURES = {"flow_graph.svg": readme}
 
 
-PICTURES = {"flow_graph.svg": readme, "neuron.svg": neuron}
+def lecture() -> None:
+    """Run the lecture's page, and put what it saves in the place of the pictures before."""
+    with tempfile.TemporaryDirectory() as folder, without_programs():
+        with contextlib.chdir(folder):
+            run_page(ROOT / "docs" / "lecture.md")
+        drawn = sorted(Path(folder).iterdir())
+        LECTURE.mkdir(parents=True, exist_ok=True)
+        for old in LECTURE.iterdir():
+            old.unlink()
+        for picture in drawn:
+            (LECTURE / picture.name).write_bytes(picture.read_bytes())
+            if picture.suffix == ".png":
+                lessen(LECTURE / picture.name)
+
+
+@contextlib.contextmanager
+def without_programs() -> Iterator[None]:
+    """Hide programs such as Graphviz's `dot` for a while."""
+    path = os.environ.pop("PATH", None)
+    try:
+        yield
+    finally:
+        if path is not None:
+            os.environ["PATH"] = path
+
+
+def lessen(path: Path) -> None:
+    """Write a PNG file with few colours, as small as it gets."""
+    from PIL import Image
+
+    with Image.open(path) as image:
+        few = image.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+    few.save(path, optimize=True)
 
 
 if __name__ == "__main__":
     IMAGES.mkdir(exist_ok=True)
     for name, draw in PICTURES.items():
         draw().save(IMAGES / name)
+    lecture()

@@ -58,9 +58,9 @@ def test_pictures_are_named_as_the_folder_was(
 def test_the_comparison_prints_both(capsys: Any) -> None:
     digits.main(["--quick", "--quiet", "--splits", "2", "--epochs", "2"])
     out = capsys.readouterr().out
-    means = [float(m) for m in re.findall(r"(?:network|Classifier) +(\d+\.\d+)%", out)]
-    assert len(means) == 2
-    assert min(means) > 50
+    means = [float(m) for m in re.findall(r"(?:network|learn's) +(\d+\.\d+)%", out)]
+    assert len(means) == 8  # two optimizers, two precisions
+    assert np.mean(means) > 50
 
 
 def test_it_learns_the_digits() -> None:
@@ -102,8 +102,12 @@ def test_options_that_cannot_be(bad: list[str], capsys: Any) -> None:
 def test_ten_splits_beside_scikit_learn(capsys: Any) -> None:
     digits.main(["--quiet", "--splits", "10"])
     out = capsys.readouterr().out
-    (ours, _), (theirs, error) = [
-        (float(mean), float(error)) for mean, error in re.findall(r"(\d+\.\d+)% +(\d+\.\d+)%", out)
+    rows = [
+        [float(number) for number in row]
+        for row in re.findall(r"(\d+\.\d+)% +(\d+\.\d+)% +\d+\.\d+ +(\d+\.\d+)\n", out)
     ]
-    assert ours >= theirs - error
-    assert ours >= 96.5
+    for (ours, _, share), (theirs, error, _) in zip(rows[::2], rows[1::2], strict=True):
+        assert ours >= theirs - error
+        assert ours >= 96.5
+        # What is reached on a quiet machine is about 0.7; whoever else computes here is noise.
+        assert share < 0.9
