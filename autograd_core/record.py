@@ -135,7 +135,7 @@ def _leave() -> None:
 
 
 @contextmanager
-def keep_values() -> Iterator[dict[Node, Any]]:
+def keep_values() -> Iterator[Kept]:
     """Collect the value of every node that is recorded inside the block."""
     keeper = _Keeper(listener())
     _enter(mode.set(keeper))
@@ -151,11 +151,26 @@ def listener() -> Any:
     return watcher.get() if isinstance(now, bool) else now
 
 
+def named(value: Any, name: str | None) -> None:
+    """Note the name that an untracked tensor of this value got, if values are kept here."""
+    keeper = mode.get()
+    while type(keeper) is _Keeper:
+        keeper.kept.constants[id(value)] = (value, name)
+        keeper = keeper.outer
+
+
+class Kept(dict[Node, Any]):
+    """Values by node; ``constants`` are the named untracked ones by identity, with the name."""
+
+    def __init__(self) -> None:
+        self.constants: dict[int, tuple[Any, str | None]] = {}
+
+
 class _Keeper:
     """Keeps the value of every node, and tells whoever was told before."""
 
     def __init__(self, outer: Any) -> None:
-        self.kept: dict[Node, Any] = {}
+        self.kept = Kept()
         self.outer = outer
 
     def recorded(self, node: Node, value: Any, operands: tuple[Any, ...]) -> None:

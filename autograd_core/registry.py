@@ -520,8 +520,9 @@ def defop(
     ``variadic`` the first argument of ``fn`` is a sequence of operands, and the one rule takes
     the operand's index after ``out``. ``signature`` lists the names of the arguments where
     ``inspect`` cannot find them in every NumPy. ``otherwise`` is a function of other ops that takes
-    over when a call on tracked tensors has parameters that the rules do not know. Returns the
-    function for users.
+    over when a call on tracked tensors has parameters that the rules do not know. A parameter with
+    an underscore in front is the op's own, a note of the forward pass for the rule: it is not
+    drawn. Returns the function for users.
     """
     return _enter(
         make_op(

@@ -74,6 +74,8 @@ class Tensor(TensorMethods):
         self._value = value
         self._node = None
         self._name = name
+        if name is not None:
+            record.named(value, name)
         if requires_grad:
             self.requires_grad_()
 
@@ -221,6 +223,8 @@ class Tensor(TensorMethods):
         self._name = new
         if self._node is not None:
             self._node.name = new
+        else:
+            record.named(self._value, new)
 
     def item(self) -> Any:
         """The value of a tensor of one element, as a Python number."""
@@ -305,7 +309,10 @@ class Tensor(TensorMethods):
 
     @property
     def parents(self) -> tuple[Node, ...]:
-        """The nodes of the tracked operands; each has parents and local_derivatives in turn."""
+        """The nodes of the tracked operands; each has parents and local_derivatives in turn.
+
+        A node's own ``parents`` has a place for each operand, with None where one is untracked.
+        """
         return () if self._node is None else tuple(p for p in self._node.parents if p is not None)
 
     @property

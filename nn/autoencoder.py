@@ -15,6 +15,7 @@ from optim.options import fraction, nearest, non_negative
 
 from . import init
 from .activations import activation as make_activation
+from .affine import sum_rows
 from .checks import generator, with_features
 from .layers import Linear
 from .losses.binary import checked_binary, sigmoid_cross_entropy
@@ -57,7 +58,7 @@ _affine_transposed = ag.defop(
     _forward,
     lambda g, _out, _h, weight, _bias: np.matmul(g, weight),
     _rule_weight,
-    lambda g, _out, _h, _weight, _bias: g.sum(axis=tuple(range(g.ndim - 1))) if g.ndim > 1 else g,
+    lambda g, _out, _h, _weight, _bias: sum_rows(g),
     name="affine_transposed",
     symbol="h Wᵀ + c",
     module="nn",

@@ -51,7 +51,11 @@ class Dropout(Module):
         # Drawn in float32 for any x: half the time, and the same units whatever the dtype.
         left = generator(self.rng).random(x.shape, np.float32) >= self.p
         dtype = x.dtype if x.dtype.kind in "fc" else ag.get_default_dtype()
-        return x * np.multiply(left, 1.0 / (1.0 - self.p), dtype=dtype)
+        mask = np.multiply(left, 1.0 / (1.0 - self.p), dtype=dtype)
+        if isinstance(x, ag.Tensor):
+            mask = ag.asarray(mask)
+            mask.name = "mask"  # in drawings
+        return x * mask
 
     def extra_repr(self) -> str:
         """Say the probability."""

@@ -58,7 +58,8 @@ def recompute_statistics(model: Module, X: Any, *, batch_size: int = 256) -> Non
     error the statistics are what they were. A layer that X does not reach keeps its own.
 
     Raises:
-        ValueError: there is no ``BatchNorm``, or no row. TypeError: ``X`` is an iterator, say.
+        ValueError: there is no ``BatchNorm``, or no row.
+        TypeError: ``X`` is an iterator, say.
 
     >>> from nn import BatchNorm, Linear, Sequential
     >>> net = Sequential(Linear(3, 2), BatchNorm(2))

@@ -68,5 +68,9 @@ def _forward(w: Any) -> Any:
 
 # One pass less in either direction than by `w * w`, whose gradient comes in two halves.
 _sum_of_squares = ag.defop(
-    _forward, lambda g, _out, w: w * (2.0 * g), name="sum_of_squares", module="nn.penalties"
+    _forward,
+    lambda g, _out, w: w * (2.0 * g),
+    name="sum_of_squares",
+    module="nn.penalties",
+    otherwise=_forward,  # for many weights at once under `vmap`
 )

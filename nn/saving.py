@@ -43,8 +43,9 @@ def save(model: Module, path: str | os.PathLike[str]) -> None:
     safetensors can read it.
 
     Raises:
-        FileNotFoundError: no such folder. TypeError: a dtype that the format has not (complex128
-        and long doubles). ImportError: no safetensors.
+        FileNotFoundError: no such folder.
+        TypeError: a dtype that the format has not (complex128 and long doubles).
+        ImportError: no safetensors.
 
     >>> import nn, tempfile
     >>> one, two = nn.Linear(2, 3), nn.Linear(2, 3)
@@ -81,8 +82,9 @@ def load(model: Module, path: str | os.PathLike[str], strict: bool = True) -> Le
 
     Raises:
         ValueError: a file that is none of this kind, is cut short or damaged, or does not fit the
-        model; it says which file, and what is wrong. FileNotFoundError: no such file. ImportError:
-        no safetensors.
+            model; it says which file, and what is wrong.
+        FileNotFoundError: no such file.
+        ImportError: no safetensors.
     """
     _module(model, "load")
     state = _read(path)

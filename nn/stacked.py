@@ -140,6 +140,9 @@ class StackedAutoencoder(Module):
                 "pretrain: a checkpoint is of one training, and that of each layer is another; "
                 "leave it out"
             )
+        for k, layer in enumerate(self.layers):
+            if not any(parameter.requires_grad for parameter in layer.parameters()):
+                raise ValueError(f"pretrain: layers.{k} is frozen as a whole; call its unfreeze()")
         histories = []
         for k, (layer, number) in enumerate(zip(self.layers, numbers, strict=True)):
             if k:

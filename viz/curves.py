@@ -35,6 +35,8 @@ _OTHERS = ((BLUE, ""), (VERMILION, "7 3"), (GREEN, "2 3"), (PURPLE, "9 3 2 3"))
 _STOP_DASHES = "6 3 1 3"
 _ROLES = {"train": "training", "val": "validation", "valid": "validation"}
 _ROLES.update((role, role) for role in _LOOKS)
+#: A quantity that is worth drawing only if it changes.
+_RATE = "learning rate"
 _HIGHER_IS_BETTER = ("accuracy", "acc", "score", "auc", "f1", "r2", "precision", "recall")
 
 
@@ -69,11 +71,12 @@ def curves(history: History, *, stop: int | None = None, title: str | None = Non
     loss": [...]}``. Names that differ only in "training", "validation" or "test" (also "train",
     "val", "valid") share axes. None means "not measured"; what is not finite is left out and
     counted. The best validation epoch is marked: the lowest, or the highest of an accuracy or
-    score; and so is the epoch ``stop``, where early stopping ended a run, or would have.
+    score; and so is the epoch ``stop``, where early stopping ended a run, or would have. A
+    "learning rate" that never changes has no axes beside others.
 
     Raises:
-        ImportError: no matplotlib; `curves_svg` needs none. ValueError: nothing to draw; a stop
-        outside the epochs.
+        ImportError: no matplotlib; `curves_svg` needs none.
+        ValueError: nothing to draw; a stop outside the epochs.
     """
     panels = _panels(history, stop)
     figure = new_figure(5.6 * len(panels), 3.8, "curves", title, "viz.curves_svg needs none")
@@ -138,7 +141,8 @@ def save_curves(
     matplotlib.
 
     Raises:
-        ValueError: another suffix. ImportError: no matplotlib for a form that needs it.
+        ValueError: another suffix.
+        ImportError: no matplotlib for a form that needs it.
     """
     path = Path(path)
     suffix = path.suffix.lower()
@@ -163,6 +167,9 @@ def _panels(history: History, stop: int | None) -> list[_Panel]:
         found.setdefault(clean(rest or "value"), []).append((clean(name), role, numbers))
     if not any(numbers for group in found.values() for _, _, numbers in group):
         raise ValueError("nothing to draw: history maps names to numbers, one for each epoch")
+    rates = found.get(_RATE, [])
+    if len(found) > 1 and len({value for *_, numbers in rates for value in numbers}) == 1:
+        del found[_RATE]
     panels = [_panel(quantity, group, stop) for quantity, group in found.items()]
     epochs = max(panel.epochs for panel in panels)
     if stop is not None and not 1 <= stop <= epochs:

@@ -3,103 +3,114 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .figures import new_figure, plain_text, values
+from .tiles import columns_for, sheet, square
 
 __all__ = ["filters"]
 
 
 def filters(
-    weight: ArrayLike,
+    weight: ArrayLike | Mapping[str, ArrayLike],
     shape: tuple[int, int] | None = None,
     *,
     scale: str = "common",
     columns: int | None = None,
     title: str | None = None,
+    label: str | None = None,
 ) -> Any:
     """Draw the weights into each unit as an image, and return the matplotlib figure.
 
     ``weight`` has shape (inputs, units), as an ``nn.Linear`` holds it; column j is drawn as a tile
-    of ``shape`` (rows, columns) of pixels, by default square. Blue is negative, red positive, white
-    zero: at one common ``scale``, or with ``"each"`` every tile at its own, divided by its largest
-    absolute weight. The axes count the units: row plus column is j.
+    of ``shape`` (rows, columns) of pixels, by default square. A mapping from titles to weights
+    draws them side by side. Blue is negative, red positive, white zero: at one common ``scale``, or
+    with ``"each"`` every tile at its own, divided by its largest absolute weight. The axes count
+    the units: row plus column is j. ``label`` says what the numbers are, where not weights.
 
     Raises:
-        ValueError: the tile's shape does not fit the inputs, no unit, NaN or inf. ImportError: no
-        matplotlib.
+        ValueError: the tile's shape does not fit the inputs, no unit, NaN or inf.
+        ImportError: no matplotlib.
 
     >>> figure = filters(np.eye(6), shape=(2, 3))
     >>> figure.axes[0].get_title()
     '6 units, 2×3 inputs each'
     """
-    tiles = _tiles(weight, shape)
+    given = dict(weight) if isinstance(weight, Mapping) else {"": weight}
+    if not given:
+        raise ValueError("filters: nothing to draw: the mapping is empty")
     if scale not in ("common", "each"):
         raise ValueError(f"filters: scale is 'common' or 'each', not {scale!r}")
-    units, tall, wide = tiles.shape
-    if columns is None:
-        # Tens, so that the number of a unit is read off at a glance.
-        columns = min(units, 5 if units <= 25 else 10 if units <= 100 else 20)
-    elif not isinstance(columns, (int, np.integer)) or columns < 1:
+    if columns is not None and (not isinstance(columns, (int, np.integer)) or columns < 1):
         raise ValueError(f"filters: columns is a whole number from 1 up, not {columns!r}")
+    panels = {name: _tiles(array, shape, name) for name, array in given.items()}
     if scale == "each":
         # A unit whose weights are all zero stays white.
-        largest = abs(tiles).max(axis=(1, 2), keepdims=True)
-        tiles = tiles / np.where(largest > 0, largest, 1.0)
-    rows = math.ceil(units / columns)
-    sheet = np.full((rows * (tall + 1) - 1, columns * (wide + 1) - 1), np.nan)
-    for j, tile in enumerate(tiles):
-        top, left = j // columns * (tall + 1), j % columns * (wide + 1)
-        sheet[top : top + tall, left : left + wide] = tile
-    bound = float(abs(tiles).max()) or 1.0
+        for name, tiles in panels.items():
+            largest = abs(tiles).max(axis=(1, 2), keepdims=True)
+            panels[name] = tiles / np.where(largest > 0, largest, 1.0)
+    bound = max(float(abs(tiles).max()) for tiles in panels.values()) or 1.0
+    wrapped = {name: columns or columns_for(len(tiles)) for name, tiles in panels.items()}
+    sheets = {name: sheet(tiles, wrapped[name]) for name, tiles in panels.items()}
+    tall = max(laid.shape[0] for laid in sheets.values())
+    wide = max(laid.shape[1] for laid in sheets.values())
+    n, pixels = len(sheets), max(max(tiles.shape[1:]) for tiles in panels.values())
     # Large enough for the eye, and for `save_figure`, which writes 150 dots an inch.
-    inches = max(min(7.0 / max(sheet.shape), 1.5 / max(tall, wide)), 2 / 150)
-    size = (max(3.2, sheet.shape[1] * inches) + 1.4, max(1.6, sheet.shape[0] * inches) + 0.9)
+    across = 7.0 if n == 1 else max(7.0 / n, 3.4)
+    inches = max(min(across / wide, 7.0 / tall, 1.5 / pixels), 2 / 150)
+    size = (n * max(3.2 if n == 1 else 2.6, wide * inches) + 1.4, max(1.6, tall * inches) + 0.9)
     figure = new_figure(*size, "filters", title)
-    axes = figure.subplots()
-    image = axes.imshow(sheet, cmap=_colours(), vmin=-bound, vmax=bound, interpolation="nearest")
-    axes.set_xticks(np.arange(columns) * (wide + 1) + (wide - 1) / 2, range(columns))
-    axes.set_yticks(np.arange(rows) * (tall + 1) + (tall - 1) / 2, np.arange(rows) * columns)
-    axes.tick_params(length=0, labelsize="small")
-    axes.spines[:].set_visible(False)
-    axes.set_xlabel("column (unit = row + column)")
-    axes.set_ylabel("row")
-    each = f"{units} unit{'s' if units > 1 else ''}, {tall}×{wide} inputs each"
-    axes.set_title(plain_text(each), fontsize="medium")
-    bar = figure.colorbar(image, ax=axes, shrink=0.9, format="%.2g")
-    bar.set_label("weight" if scale == "common" else "weight / its unit's largest |weight|")
+    places = figure.subplots(1, n, squeeze=False)[0]
+    for axes, (name, tiles) in zip(places, panels.items(), strict=True):
+        units, height, width = tiles.shape
+        image = axes.imshow(
+            sheets[name], cmap=_colours(), vmin=-bound, vmax=bound, interpolation="nearest"
+        )
+        count, rows = wrapped[name], math.ceil(units / wrapped[name])
+        axes.set_xticks(np.arange(count) * (width + 1) + (width - 1) / 2, range(count))
+        axes.set_yticks(np.arange(rows) * (height + 1) + (height - 1) / 2, np.arange(rows) * count)
+        axes.tick_params(length=0, labelsize="small")
+        axes.spines[:].set_visible(False)
+        axes.set_xlabel("column (unit = row + column)")
+        axes.set_ylabel("row")
+        each = f"{units} unit{'s' if units > 1 else ''}, {height}×{width} inputs each"
+        axes.set_title(plain_text(name or each), fontsize="medium")
+    bar = figure.colorbar(image, ax=list(places), shrink=0.9, format="%.2g")
+    what = label or "weight"
+    bar.set_label(
+        plain_text(what if scale == "common" else f"{what} / its unit's largest |{what}|")
+    )
     return figure
 
 
-def _tiles(weight: ArrayLike, shape: tuple[int, int] | None) -> NDArray[Any]:
+def _tiles(weight: ArrayLike, shape: tuple[int, int] | None, name: str) -> NDArray[Any]:
     """The weights as units × rows × columns of pixels."""
-    array = values(weight)
+    array, of = values(weight), f" of {name!r}" if name else ""
     if array.ndim != 2 or not array.size:
         raise ValueError(
-            f"filters: weight must have shape (inputs, units), as Linear's, got {array.shape}"
+            f"filters: weight{of} must have shape (inputs, units), as Linear's, got {array.shape}"
         )
     if not np.isfinite(array).all():
         i, j = np.argwhere(~np.isfinite(array))[0]
-        raise ValueError(f"filters: the weight of unit {j} for input {i} is {array[i, j]}")
+        raise ValueError(f"filters: the weight{of} of unit {j} for input {i} is {array[i, j]}")
     inputs, units = array.shape
-    if shape is None:
-        side = math.isqrt(inputs)
-        if side * side != inputs:
-            turned = math.isqrt(units) ** 2 == units
-            hint = f", or pass weight.T if its {inputs} rows are the units" if turned else ""
-            raise ValueError(
-                f"filters: {inputs} inputs make no square tile; say its shape=(rows, columns){hint}"
-            )
-        shape = (side, side)
-    if len(shape) != 2 or min(shape) < 1 or shape[0] * shape[1] != inputs:
+    tile = square(inputs, shape)
+    if tile is None and shape is None:
+        turned = math.isqrt(units) ** 2 == units
+        hint = f", or pass weight.T if its {inputs} rows are the units" if turned else ""
         raise ValueError(
-            f"filters: tiles of shape {tuple(shape)} do not hold the {inputs} inputs of a weight "
-            f"of shape {array.shape}"
+            f"filters: {inputs} inputs make no square tile; say its shape=(rows, columns){hint}"
         )
-    return array.T.reshape(units, *shape).astype(float)
+    if tile is None:
+        raise ValueError(
+            f"filters: tiles of shape {tuple(shape or ())} do not hold the {inputs} inputs of a "
+            f"weight of shape {array.shape}"
+        )
+    return array.T.reshape(units, *tile).astype(float)
 
 
 def _colours() -> Any:

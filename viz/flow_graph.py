@@ -76,7 +76,8 @@ class FlowGraph:
         is. The file is written whole or not at all.
 
         Raises:
-            ValueError: another suffix. DotError: no `dot` for a form that needs it.
+            ValueError: another suffix.
+            DotError: no `dot` for a form that needs it.
         """
         path = Path(path)
         suffix = path.suffix.lower()
@@ -208,6 +209,9 @@ def _run(f: Callable[..., Any], args: tuple[Any, ...], known: Known) -> Tensor:
         with contextlib.suppress(ValueError):  # A variable may have no value yet.
             outside = inspect.getclosurevars(f)
             _name(known, _named({**outside.nonlocals, **outside.globals}))
+    for constant, (_, name) in kept.constants.items():
+        if name is not None:
+            known.names.setdefault(constant, name)
     known.values.update(kept)
     return result
 

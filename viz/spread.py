@@ -31,21 +31,24 @@ def spread(
     is a faint line, the mean a strong one, and the band around it one standard deviation (over
     n - 1) to each side; the mean goes as far as every run does and is finite. If a run is one
     number, it is a faint dot, and mean and standard deviation stand beside the dots and under
-    them. Names hold up to 8 kinds of runs; a single run has no spread.
+    them. Names hold up to 8 kinds of runs. A single run has no spread; where each name has but one,
+    they are not counted.
 
     Raises:
-        ValueError: no runs, curves mixed with numbers, nothing finite. ImportError: no matplotlib.
+        ValueError: no runs, curves mixed with numbers, nothing finite.
+        ImportError: no matplotlib.
 
     >>> figure = spread({"random": [0.94, 0.96], "pre-trained": [0.97, 0.97]}, quantity="accuracy")
     >>> figure.axes[0].get_xticklabels()[0].get_text()
     'random\\n0.950 ± 0.014 (2 runs)'
     """
     groups, curves = _groups(runs)
+    single = all(len(lines) == 1 for lines in groups.values())
     figure = new_figure(5.8 if curves else max(4.2, 1.9 * len(groups) + 1.0), 4.0, "spread", title)
     axes = figure.subplots()
     if curves:
         for i, (name, lines) in enumerate(groups.items()):
-            _draw_curves(axes, name, lines, first, i)
+            _draw_curves(axes, name if single else f"{name}: {_counted(lines)}", lines, first, i)
         axes.xaxis.get_major_locator().set_params(integer=True)
         dress(axes, xlabel, quantity)
         axes.legend(frameon=False, fontsize="small")
@@ -53,7 +56,7 @@ def spread(
     words = []
     for i, (name, scalars) in enumerate(groups.items()):
         numbers = np.array([float(scalar[0]) for scalar in scalars])
-        words.append(f"{plain_text(name)}\n{_draw_numbers(axes, numbers, i)}")
+        words.append(f"{plain_text(name)}\n{_draw_numbers(axes, numbers, i, single)}")
     dress(axes, "", quantity)
     axes.set_xticks(range(len(words)), words)
     axes.set_xlim(-0.5, len(words) - 0.5)
@@ -61,7 +64,11 @@ def spread(
     return figure
 
 
-def _draw_curves(axes: Any, name: str, lines: list[NDArray[Any]], first: int, i: int) -> None:
+def _counted(lines: list[NDArray[Any]]) -> str:
+    return f"mean ± 1 std. dev. of {len(lines)} runs" if len(lines) > 1 else "1 run"
+
+
+def _draw_curves(axes: Any, label: str, lines: list[NDArray[Any]], first: int, i: int) -> None:
     colour = PALETTE[i]
     for line in lines:
         steps = np.arange(first, first + len(line))
@@ -72,17 +79,16 @@ def _draw_curves(axes: Any, name: str, lines: list[NDArray[Any]], first: int, i:
     steps, table = np.arange(first, first + shared)[told], table[:, told]
     mean = table.mean(axis=0)
     n = len(lines)
-    about = f"mean ± 1 std. dev. of {n} runs" if n > 1 else "1 run"
     axes.plot(
         steps, mean, color=colour, linestyle=DASHES[i % len(DASHES)], linewidth=2.2,
-        label=plain_text(f"{name}: {about}"), marker="o" if len(steps) == 1 else None,
+        label=plain_text(label), marker="o" if len(steps) == 1 else None,
     )  # fmt: skip
     if n > 1 and len(steps):
         off = table.std(axis=0, ddof=1)
         axes.fill_between(steps, mean - off, mean + off, color=colour, alpha=0.15, linewidth=0)
 
 
-def _draw_numbers(axes: Any, numbers: NDArray[Any], i: int) -> str:
+def _draw_numbers(axes: Any, numbers: NDArray[Any], i: int, single: bool) -> str:
     """Draw one name's dots at place i, and say their mean and standard deviation."""
     finite = numbers[np.isfinite(numbers)]
     lost = len(numbers) - len(finite)
@@ -99,7 +105,8 @@ def _draw_numbers(axes: Any, numbers: NDArray[Any], i: int) -> str:
     axes.errorbar(
         [i + 0.28], [mean], yerr=[off], color=TEXT, marker=marker, markersize=6, capsize=4, lw=1.6
     )
-    return f"{_with_spread(mean, off if len(finite) > 1 else None)} ({counted})"
+    told = _with_spread(mean, off if len(finite) > 1 else None)
+    return told if single else f"{told} ({counted})"
 
 
 def _with_spread(mean: float, off: float | None) -> str:

@@ -37,8 +37,8 @@ def neuron_surface(
     over ``span``. A module is used in evaluation mode and left in the mode it had.
 
     Raises:
-        ValueError: another shape came back, or a value that is not finite. ImportError: no
-        matplotlib.
+        ValueError: another shape came back, or a value that is not finite.
+        ImportError: no matplotlib.
 
     >>> figure = neuron_surface(lambda x: np.tanh(x @ [1.0, 2.0]))
     >>> [axes.get_title() for axes in figure.axes[:2]]
@@ -101,14 +101,16 @@ def decision_regions(
 
     ``X`` has shape (n, 2) and ``y`` a class for each row. ``predict`` maps points of shape (m, 2)
     to m classes, as those of ``y``, or to scores of shape (m, classes), of which the largest wins
-    and column k means class k; a mapping from titles to such functions draws them side by side.
-    Examples that it gets wrong are crossed out and counted. A module is used in evaluation mode
-    and left in the mode it had.
+    and column k means class k, or of shape (m, 1): the pre-activation of a single output, which
+    tells by its sign between the two classes of ``y``, 0 and 1 for instance. A mapping from titles
+    to such functions draws them side by side. Examples that it gets wrong are crossed out and
+    counted. A module is used in evaluation mode and left in the mode it had.
 
     Returns the matplotlib figure. Up to 8 classes.
 
     Raises:
-        ValueError: other shapes, more classes, NaN or inf. ImportError: no matplotlib.
+        ValueError: other shapes, more classes, NaN or inf.
+        ImportError: no matplotlib.
 
     >>> X, y = [[0.0, 0.0], [1.0, 1.0], [2.0, 0.0]], [0, 1, 0]
     >>> figure = decision_regions(lambda x: (x[:, 0] > 0.5).astype(int), X, y)
@@ -123,7 +125,8 @@ def decision_regions(
     count = _count(resolution, "decision_regions")
     axes_of = [np.linspace(low[i], high[i], count) for i in (0, 1)]
     grid = np.stack(np.meshgrid(*axes_of), axis=-1).reshape(-1, 2)
-    found = {name: (_classes(f, grid), _classes(f, points)) for name, f in predicts}
+    everywhere = np.concatenate([grid, points])
+    found = {name: np.split(_classes(f, everywhere, labels), [len(grid)]) for name, f in predicts}
     classes = _all_classes(labels, [answer for pair in found.values() for answer in pair])
     figure = new_figure(4.2 * len(found) + 1.2, 4.2, "decision_regions", title)
     panels = figure.subplots(1, len(found), squeeze=False)[0]
@@ -191,22 +194,43 @@ def _heights(f: Function, points: Array, name: str) -> Array:
     return height
 
 
-def _classes(f: Function, points: Array) -> Array:
+def _classes(f: Function, points: Array, labels: Array) -> Array:
     """The class for each point, from classes or from scores."""
     answer = _evaluate(f, points)
     n = len(points)
     if answer.shape == (n,):
         return answer
-    if answer.ndim == 2 and len(answer) == n and answer.shape[1] > 1:
-        if np.isnan(answer).any():
-            raise ValueError("decision_regions: predict gave scores that are NaN")
+    if answer.ndim != 2 or len(answer) != n or not answer.shape[1]:
+        raise ValueError(
+            f"decision_regions: for points of shape {points.shape} predict gave shape "
+            f"{answer.shape}, expected ({n},) classes, ({n}, classes) scores or ({n}, 1) "
+            "pre-activations"
+        )
+    if np.isnan(answer).any():
+        raise ValueError("decision_regions: predict gave scores that are NaN")
+    if answer.shape[1] > 1:
         best: Array = answer.argmax(axis=1)
         return best
-    hint = "; one score means a threshold, for instance lambda x: model(x).data[:, 0] > 0"
-    raise ValueError(
-        f"decision_regions: for points of shape {points.shape} predict gave shape {answer.shape}, "
-        f"expected ({n},) classes or ({n}, classes) scores{hint if answer.shape == (n, 1) else ''}"
-    )
+    if answer.min() >= 0 and answer.max() <= 1:
+        raise ValueError(
+            "decision_regions: predict gave one score for each point, which is read as a "
+            "pre-activation whose sign tells the class, but all lie from 0 to 1, as probabilities "
+            "do; give classes instead, for instance lambda x: model(x)[:, 0] > 0.5"
+        )
+    two: Array = _two_classes(labels)[(answer[:, 0] > 0).astype(int)]
+    return two
+
+
+def _two_classes(labels: Array) -> Array:
+    """The classes that a negative and a positive score mean."""
+    classes = np.unique(labels)
+    if classes.dtype.kind in "biuf" and set(classes) <= {0, 1}:
+        return np.array([0, 1], dtype=classes.dtype)
+    if len(classes) != 2:
+        raise ValueError(
+            f"decision_regions: one score tells two classes apart, and y has {len(classes)}"
+        )
+    return classes
 
 
 def _all_classes(labels: Array, answers: list[Array]) -> Array:

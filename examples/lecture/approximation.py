@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from threadpoolctl import threadpool_limits
 
 import autograd_core as ag
 import nn
@@ -38,12 +39,14 @@ def train(hidden: int, iterations: int, rng: np.random.Generator) -> nn.MLP:
     first.weight.data = rng.normal(scale=4.0, size=(1, hidden))
     first.bias.data = -first.weight.data[0] * rng.uniform(-1.0, 1.0, size=hidden)
     x, y = POINTS[:, None], target(POINTS)[:, None]
-    optim.minimize(
-        lambda: nn.mse_loss(model(x), y),
-        model.parameters(),
-        "BFGS",
-        options={"maxiter": iterations},
-    )
+    # Threads that wait for each other cost more here than they save: the arrays are small.
+    with threadpool_limits(1, user_api="blas"):
+        optim.minimize(
+            lambda: nn.mse_loss(model(x), y),
+            model.parameters(),
+            "BFGS",
+            options={"maxiter": iterations},
+        )
     return model
 
 

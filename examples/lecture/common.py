@@ -45,14 +45,27 @@ class Digits:
 
 def parse(arguments: Sequence[str] | None, name: str, about: str | None) -> Options:
     """Read the command line of the demonstration ``name``, and make the folder for its pictures."""
+    parser = parser_of(name, about)
+    return options_of(parser, parser.parse_args(arguments))
+
+
+def parser_of(name: str, about: str | None) -> argparse.ArgumentParser:
+    """A parser for a demonstration's command line, to which it may add options of its own."""
     parser = argparse.ArgumentParser(
-        prog=f"python -m examples.lecture{'.' if name else ''}{name}",
+        prog=f"python -m examples.lecture.{name}",
         description=(about or "").split("\n")[0],
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add_options(parser)
-    given = parser.parse_args(arguments)
-    given.out.mkdir(parents=True, exist_ok=True)
+    return parser
+
+
+def options_of(parser: argparse.ArgumentParser, given: argparse.Namespace) -> Options:
+    """What every demonstration is told; make the folder for its pictures."""
+    try:
+        given.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        parser.error(f"no folder for the pictures: {error}")
     return Options(given.out, given.seed, given.quick)
 
 

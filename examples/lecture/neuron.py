@@ -69,7 +69,10 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
     table(["bias", *figures["0"]], rows)
 
     neurons = {f"b = {bias:g}": make(bias) for bias in BIASES}
-    figure = viz.neuron_surface(neurons, title="The bias only shifts the ridge, along w")
+    figure = viz.neuron_surface(
+        neurons, resolution=21 if options.quick else 81,
+        title="The bias only shifts the ridge, along w",
+    )  # fmt: skip
     for axes, bias in zip(figure.axes[1::2], BIASES, strict=False):
         foot = -bias * WEIGHT / norm**2
         axes.annotate(

@@ -16,12 +16,13 @@ from typing import Any
 import numpy as np
 from joblib import parallel_config
 from scipy.stats import loguniform, uniform
+from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, PredefinedSplit, RandomizedSearchCV
 
 import viz.figures
 from nn.estimators import MLPClassifier
 
-from .common import Array, Options, add_options, digits, save, table
+from .common import Array, Options, digits, options_of, parser_of, save, table
 
 #: The hyper-parameters: from where to where, and whether in logarithms.
 SPACE: dict[str, tuple[float, float, bool]] = {
@@ -78,7 +79,7 @@ def trials(search: Any) -> dict[str, Array]:
     return found | {"accuracy": search.cv_results_["mean_test_score"]}
 
 
-def explained(values: Array, accuracy: Array, parts: int = 8) -> float:
+def explained(values: Array, accuracy: Array, parts: int) -> float:
     """The share of the variance that one hyper-parameter explains: between parts of its range."""
     order = np.argsort(values, kind="stable")
     groups = np.array_split(accuracy[order], parts)
@@ -114,6 +115,7 @@ def draw(found: dict[str, dict[str, Array]], curves: Array, options: Options) ->
     palette, markers = viz.figures.PALETTE, viz.figures.MARKERS
     figure = viz.figures.new_figure(11, 3.8, "search", "Random search against grid search")
     each = figure.subplots(1, 3)
+    each[1].sharex(each[0])
     for i, (axes, (name, trial)) in enumerate(zip(each, found.items(), strict=False)):
         axes.plot(
             trial["learning_rate_init"], trial["accuracy"], markers[i], color=palette[i],
@@ -133,37 +135,32 @@ def draw(found: dict[str, dict[str, Array]], curves: Array, options: Options) ->
     axes.set_xscale("log")
     top = max(high[-1], on_grid.max())
     axes.set_ylim(min(float(np.quantile(low, 0.2)), on_grid.max()) - 0.02, top + 0.01)
-    axes.legend(frameon=False, loc="lower right")
+    axes.legend(loc="lower right", framealpha=1, edgecolor="white")
     viz.figures.dress(axes, "trials (log scale)", "best validation accuracy so far")
     return save(figure, options, "search.png")
 
 
 def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
     """Search both ways, say what mattered, and draw it."""
-    parser = argparse.ArgumentParser(
-        prog="python -m examples.lecture.search",
-        description=(__doc__ or "").split("\n")[0],
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
-    add_options(parser)
-    parser.add_argument("--jobs", type=int, default=2, help="processes")
+    parser = parser_of("search", __doc__)
+    parser.add_argument("--jobs", type=_jobs, default=2, help="processes")
     parser.add_argument("--dask", action="store_true", help="processes of a local Dask cluster")
     given = parser.parse_args(arguments)
-    given.out.mkdir(parents=True, exist_ok=True)
-    options = Options(given.out, given.seed, given.quick)
+    options = options_of(parser, given)
 
-    counts, drawn, epochs = (GRID_QUICK, 24, 4) if options.quick else (GRID, 128, 12)
-    data = digits(options, train=400 if options.quick else None, dtype=np.float32)
-    X = np.concatenate([data.train[0], data.val[0]])
-    y = np.concatenate([data.train[1], data.val[1]])
-    held_out = PredefinedSplit(np.repeat([-1, 0], [len(data.train[1]), len(data.val[1])]))
+    counts, drawn, epochs = (GRID_QUICK, 24, 4) if options.quick else (GRID, 128, 8)
+    data = digits(options, dtype=np.float32)
+    X, y = (np.concatenate(pair) for pair in zip(data.train, data.val, strict=True))
+    # What a trial does not train on chooses: the more images, the less the best is one by luck.
+    n = 400 if options.quick else 800
+    held_out = PredefinedSplit(np.where(np.arange(len(y)) < n, -1, 0))
     # Each trial has so many epochs: with this `tol` none is an improvement to wait for.
     net = MLPClassifier(
-        activation="tanh", solver="sgd", learning_rate="invscaling", batch_size=32,
+        activation="tanh", solver="sgd", learning_rate="invscaling", batch_size=50,
         nesterovs_momentum=False, max_iter=epochs, n_iter_no_change=epochs - 1,
         tol=np.inf, random_state=given.seed,
     )  # fmt: skip
-    settings: dict[str, Any] = {"cv": held_out, "refit": True, "error_score": 0.0}
+    settings: dict[str, Any] = {"cv": held_out, "refit": False, "error_score": 0.0}
     searches: dict[str, Any] = {
         "grid": GridSearchCV(net, grid(counts), **settings),
         "random": RandomizedSearchCV(
@@ -177,10 +174,16 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
     found = {name: trials(search) for name, search in searches.items()}
     curves = best_of(found["random"]["accuracy"], options.rng())
     size = len(found["grid"]["accuracy"])
+    # Of 16 trials, or in a small search of 8.
+    parts = drawn // (8 if options.quick else 16)
     importance = {
-        name: explained(found["random"][name], found["random"]["accuracy"]) for name in SPACE
+        name: explained(found["random"][name], found["random"]["accuracy"], parts) for name in SPACE
     }
-    print(f"share of the variance of the accuracy that each explains by itself, {drawn} trials:")
+    by_chance = (parts - 1) / (drawn - 1)
+    print(
+        f"share of the variance of the accuracy that each explains by itself, {drawn} random trials"
+        f"\n(about {by_chance:.0%} is chance):"
+    )
     table(
         ["", "explains", "values on the grid", "best on the grid", "best at random"],
         [
@@ -191,35 +194,58 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
             for i, (name, share) in enumerate(importance.items())
         ],
     )  # fmt: skip
-    same = curves[:, size - 1] if curves.shape[1] >= size else curves[:, -1]
-    rows: list[tuple[str, int, float, float]] = []
-    for name, search in searches.items():
-        rows.append(
-            (name, len(found[name]["accuracy"]), search.best_score_, search.score(*data.test))
-        )
-    print("the best trial, by validation accuracy, trained again with the validation data:")
+    shown = min(size, drawn)
+    same = curves[:, shown - 1]
+    # The same seed and the same images: the very networks of the best trials.
+    best = [clone(net).set_params(**s.best_params_).fit(X[:n], y[:n]) for s in searches.values()]
+    right = [network.predict(data.test[0]) == data.test[1] for network in best]
+    tests = [float(each.mean()) for each in right]
+    print(f"the networks of the best trials, validated on {len(y) - n} images:")
     table(
         ["", "trials", "validation", "test"],
-        [[name, n, f"{val:.2%}", f"{test:.2%}"] for name, n, val, test in rows],
+        [
+            [name, len(found[name]["accuracy"]), f"{search.best_score_:.2%}", f"{test:.2%}"]
+            for (name, search), test in zip(searches.items(), tests, strict=True)
+        ],
     )
-    better = float((same >= found["grid"]["accuracy"].max()).mean())
+    best_on_grid = found["grid"]["accuracy"].max()
+    better = float((same >= best_on_grid).mean())
+    needed = np.flatnonzero(np.median(curves, axis=0) >= best_on_grid)
+    first = int(needed[0]) + 1 if len(needed) else None
     print(
-        f"{size} trials at random find a best of {np.median(same):.2%} in the median, and as good "
-        f"a one as the grid's {size} in {better:.0%} of the draws"
+        f"the random trials in any order: the best of the first {shown} has {np.median(same):.2%} "
+        f"in the median, and is as good as the grid's of {size} in {better:.0%} of the orders;\n"
+        "their median is as good as the grid's "
+        + (f"after {first} trials" if first else f"after none of the {drawn}")
     )
-    needed = np.flatnonzero(np.median(curves, axis=0) >= found["grid"]["accuracy"].max())
-    if len(needed):
-        print(f"in the median random search is as good as that grid after {needed[0] + 1} trials")
+    # Two networks judged by the same images differ in a few of them by chance.
+    ahead, behind = int((right[1] & ~right[0]).sum()), int((right[0] & ~right[1]).sum())
+    chance = abs(ahead - behind) <= 2 * (ahead + behind) ** 0.5
+    print(
+        f"of the {len(data.test[1])} test images random search's network alone has {ahead} right, "
+        f"the grid's alone {behind}: a difference that {'may be' if chance else 'is not'} chance"
+    )
     pictures = [draw(found, curves, options)]
     return {
         "importance": importance,
         "rates tried": {n: len(np.unique(t["learning_rate_init"])) for n, t in found.items()},
-        "best": {name: {"validation": val, "test": test} for name, _, val, test in rows},
+        "best": {
+            name: {"validation": float(search.best_score_), "test": test}
+            for (name, search), test in zip(searches.items(), tests, strict=True)
+        },
         "median of as many at random": float(np.median(same)),
         "as good as the grid": better,
-        "trials needed": int(needed[0]) + 1 if len(needed) else None,
+        "trials needed": first,
+        "test images": {"only random right": ahead, "only grid right": behind},
         "pictures": pictures,
     }
+
+
+def _jobs(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 1 up")
+    return value
 
 
 if __name__ == "__main__":

@@ -46,12 +46,17 @@ def right(model: nn.Module, target: Array) -> int:
     return int((predict(model, INPUTS) == target).sum())
 
 
+def resolution(options: Options) -> int:
+    """At how many points along each side a plane's classes are asked for."""
+    return 61 if options.quick else 301
+
+
 def hidden_space(model: nn.MLP, options: Options) -> Any:
     """Draw the four points where the hidden layer puts them, and the output layer's line there."""
     layer, activation, output = model.layers[:3]
     h = activation(layer(INPUTS)).data
     figure = viz.decision_regions(
-        lambda x: predict(output, x), h, XOR, names=("h₁", "h₂"),
+        lambda x: predict(output, x), h, XOR, names=("h₁", "h₂"), resolution=resolution(options),
         title="XOR as the hidden layer sees it",
     )  # fmt: skip
     for corner, at in zip(INPUTS.astype(int), h, strict=True):
@@ -70,7 +75,7 @@ def hidden_space(model: nn.MLP, options: Options) -> Any:
 def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
     """Train one neuron and hidden layers on the functions of two bits; draw the regions for XOR."""
     options = parse(arguments, "xor", __doc__)
-    epochs, seeds = (150, 3) if options.quick else (600, 30)
+    epochs, seeds = (100, 3) if options.quick else (600, 30)
 
     scores = {
         bits: right(train([2, 1], np.array(bits), epochs, options.rng()), np.array(bits))
@@ -94,7 +99,8 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
 
     best = {n: max(models, key=lambda model: right(model, XOR)) for n, models in runs.items()}
     regions = {words[n]: lambda x, model=model: predict(model, x) for n, model in best.items()}
-    pictures = [save(viz.decision_regions(regions, INPUTS, XOR), options, "xor.png")]
+    figure = viz.decision_regions(regions, INPUTS, XOR, resolution=resolution(options))
+    pictures = [save(figure, options, "xor.png")]
     pictures.append(hidden_space(best[2], options))
     return {
         "functions": {NAMES.get(bits, str(bits)): score for bits, score in scores.items()},

@@ -111,14 +111,15 @@ class AutoencoderTransformer(
         return self._fit(X, sample_weight, not hasattr(self, "model_"), once=True)
 
     def _fit(self, X: Any, sample_weight: Any, anew: bool, once: bool = False) -> Self:
-        X = validate_data(self, X, dtype=FLOATS, reset=anew)
-        if self.output == "sigmoid" and not (X.min() >= 0 <= 1 >= X.max()):
-            raise ValueError(
-                f"output='sigmoid' takes inputs from 0 to 1, and X has them from {X.min():g} to "
-                f"{X.max():g}: scale X (MinMaxScaler), or choose output='linear'"
-            )
-        self._train(X, X, weights_of(sample_weight, X), anew=anew, once=once)
-        self._n_features_out = self.n_components
+        with self._unchanged_by_an_error():
+            X = validate_data(self, X, dtype=FLOATS, reset=anew)
+            if self.output == "sigmoid" and not (X.min() >= 0 <= 1 >= X.max()):
+                raise ValueError(
+                    f"output='sigmoid' takes inputs from 0 to 1, and X has them from {X.min():g} "
+                    f"to {X.max():g}: scale X (MinMaxScaler), or choose output='linear'"
+                )
+            self._train(X, X, weights_of(sample_weight, X), anew=anew, once=once)
+            self._n_features_out = self.n_components
         return self
 
     def transform(self, X: Any) -> Array:

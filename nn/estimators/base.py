@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import math
 import numbers
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, final
 
 import numpy as np
@@ -106,6 +107,7 @@ class Network(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no t
                 self._scheduler = optim.Scheduler(
                     self._optimizer, copy.deepcopy(self.learning_rate)
                 )
+            self._best, self._waited = math.inf, 0
         watch = _Watch(self, held_back, len(X))
         target = y
         loss = self._loss()
@@ -118,7 +120,7 @@ class Network(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no t
 
             target, loss = np.arange(len(X)), weighted
         try:
-            optim.fit(
+            history = optim.fit(
                 self.model_,
                 loss,
                 (X, target),
@@ -134,7 +136,28 @@ class Network(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no t
             )
         finally:
             self.model_.eval()
-        watch.finish(once)
+        watch.finish()
+        if str(history.stopped).startswith("interrupted"):
+            warnings.warn(
+                f"training {history.stopped}; the parameters are those so far", stacklevel=4
+            )
+        elif not (watch.stopped or once):
+            warnings.warn(
+                f"still improving after max_iter={self.max_iter} epochs; raise max_iter to "
+                "train on",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+
+    @contextlib.contextmanager
+    def _unchanged_by_an_error(self) -> Iterator[None]:
+        """Leave the estimator what it was if data, parameters or training from anew fail."""
+        before = vars(self).copy()
+        try:
+            yield
+        except Exception:
+            self.__dict__ = before
+            raise
 
     def _loss(self) -> Loss:
         """Return the loss of a batch."""
@@ -181,6 +204,8 @@ class Network(BaseEstimator, ABC):  # type: ignore[misc] # scikit-learn has no t
             raise ValueError(f"batch_size must be 'auto' or a whole number from 1 up, not {size!r}")
         if not isinstance(self.alpha, numbers.Real) or not 0 <= self.alpha < math.inf:
             raise ValueError(f"alpha must be a number from 0 up, not {self.alpha!r}")
+        if not isinstance(self.tol, numbers.Real) or math.isnan(self.tol):
+            raise ValueError(f"tol must be a number, not {self.tol!r}")
         if not (isinstance(self.learning_rate, optim.Schedule) or self.learning_rate in RATES):
             raise ValueError(
                 f"learning_rate must be one of {', '.join(map(repr, RATES))} or an "
@@ -216,9 +241,7 @@ class _Watch(optim.Callback):
         self.network, self.held_back, self.n = network, held_back, n
         self.optimizer = network._optimizer
         self.scheduler = network._scheduler
-        self.best = math.inf
         self.best_state: dict[str, Array] | None = None
-        self.waited = 0
         self.stopped = False
 
     def on_epoch(self, training: Any) -> None:
@@ -241,9 +264,9 @@ class _Watch(optim.Callback):
         if network.verbose:
             print(told)
         # As in scikit-learn: an improvement by less than `tol` counts as the best, and as waiting.
-        self.waited = 0 if measure <= self.best - network.tol else self.waited + 1
-        if measure < self.best:
-            self.best = measure
+        network._waited = 0 if measure <= network._best - network.tol else network._waited + 1
+        if measure < network._best:
+            network._best = measure
             if self.held_back is not None:
                 self.best_state = network.model_.state_dict()
         if network.learning_rate == "invscaling":
@@ -251,30 +274,22 @@ class _Watch(optim.Callback):
         elif self.scheduler is not None:
             # It falls, and a schedule may wait for what rises.
             self.scheduler.step(-measure if self.scheduler.schedule.mode == "max" else measure)
-        if self.waited > network.n_iter_no_change:
+        if network._waited > network.n_iter_no_change:
             if network.learning_rate == "adaptive" and self.optimizer.lr > 1e-6:
                 self.optimizer.lr /= 5
-                self.waited = 0
+                network._waited = 0
             else:
                 self.stopped = True
                 training.stop("no improvement")
 
-    def finish(self, once: bool) -> None:
-        """Keep the best parameters, if there was a choice; warn if there were too few epochs."""
+    def finish(self) -> None:
+        """Keep the best parameters, if there was a choice."""
         network = self.network
+        network.best_loss_, network.best_validation_score_ = network._best, None
         if self.held_back is not None:
-            network.best_loss_, network.best_validation_score_ = None, -self.best
+            network.best_loss_, network.best_validation_score_ = None, -network._best
             if self.best_state is not None:
                 network.model_.load_state_dict(self.best_state)
-        else:
-            network.best_loss_, network.best_validation_score_ = self.best, None
-        if not (self.stopped or once):
-            warnings.warn(
-                f"still improving after max_iter={network.max_iter} epochs; raise max_iter to "
-                "train on",
-                ConvergenceWarning,
-                stacklevel=4,
-            )
 
 
 def sizes_of(hidden_layer_sizes: Any) -> list[int]:

@@ -100,31 +100,36 @@ class MLPClassifier(ClassifierMixin, Network):  # type: ignore[misc] # see Netwo
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train on inputs (examples, features) and one label for each; return the estimator."""
-        anew = not (self.warm_start and hasattr(self, "model_"))
-        X, y = validate_data(self, X, y, dtype=FLOATS, multi_output=True, reset=anew)
-        y = column_or_1d(y, warn=True)
-        check_classification_targets(y)
-        if anew:
-            self.classes_ = unique_labels(y)
-        self._train(X, self._index(y), weights_of(sample_weight, X), anew=anew)
-        return self
+        return self._fit(X, y, sample_weight, not (self.warm_start and hasattr(self, "model_")))
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
         """Train one epoch on these data; the first call needs ``classes``, all that will come."""
         anew = not hasattr(self, "model_")
         if anew and classes is None:
             raise ValueError("classes must be passed on the first call to partial_fit.")
-        X, y = validate_data(self, X, y, dtype=FLOATS, multi_output=True, reset=anew)
-        y = column_or_1d(y, warn=True)
-        check_classification_targets(y)
-        if anew:
-            self.classes_ = unique_labels(classes)
-        elif classes is not None and not np.array_equal(self.classes_, unique_labels(classes)):
-            raise ValueError(
-                f"`classes={classes!r}` is not the same as on last call to partial_fit, was: "
-                f"{self.classes_!r}"
-            )
-        self._train(X, self._index(y), weights_of(sample_weight, X), anew=anew, once=True)
+        return self._fit(X, y, sample_weight, anew, once=True, classes=classes)
+
+    def _fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        anew: bool,
+        once: bool = False,
+        classes: Any = None,
+    ) -> Self:
+        with self._unchanged_by_an_error():
+            X, y = validate_data(self, X, y, dtype=FLOATS, multi_output=True, reset=anew)
+            y = column_or_1d(y, warn=True)
+            check_classification_targets(y)
+            if anew:
+                self.classes_ = unique_labels(y if classes is None else classes)
+            elif classes is not None and not np.array_equal(self.classes_, unique_labels(classes)):
+                raise ValueError(
+                    f"`classes={classes!r}` is not the same as on last call to partial_fit, was: "
+                    f"{self.classes_!r}"
+                )
+            self._train(X, self._index(y), weights_of(sample_weight, X), anew=anew, once=once)
         return self
 
     def predict(self, X: Any) -> Array:

@@ -114,18 +114,21 @@ class MLPRegressor(RegressorMixin, Network):  # type: ignore[misc] # see Network
     def _fit(self, X: Any, y: Any, sample_weight: Any, anew: bool, once: bool = False) -> Self:
         if self.loss not in LOSSES:
             raise ValueError(f"loss must be one of {', '.join(LOSSES)}, not {self.loss!r}")
-        X, y = validate_data(
-            self, X, y, dtype=FLOATS, multi_output=True, y_numeric=True, reset=anew
-        )
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
-        if anew:
-            self._flat = y.ndim == 1
-            self.n_outputs_ = 1 if self._flat else y.shape[1]
-        y = y.reshape(len(y), -1).astype(X.dtype, copy=False)
-        if y.shape[1] != self.n_outputs_:
-            raise ValueError(f"y has {y.shape[1]} outputs, and the first fit had {self.n_outputs_}")
-        self._train(X, y, weights_of(sample_weight, X), anew=anew, once=once)
+        with self._unchanged_by_an_error():
+            X, y = validate_data(
+                self, X, y, dtype=FLOATS, multi_output=True, y_numeric=True, reset=anew
+            )
+            if y.ndim == 2 and y.shape[1] == 1:
+                y = column_or_1d(y, warn=True)
+            if anew:
+                self._flat = y.ndim == 1
+                self.n_outputs_ = 1 if self._flat else y.shape[1]
+            y = y.reshape(len(y), -1).astype(X.dtype, copy=False)
+            if y.shape[1] != self.n_outputs_:
+                raise ValueError(
+                    f"y has {y.shape[1]} outputs, and the first fit had {self.n_outputs_}"
+                )
+            self._train(X, y, weights_of(sample_weight, X), anew=anew, once=once)
         return self
 
     def predict(self, X: Any) -> Array:

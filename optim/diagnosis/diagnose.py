@@ -71,7 +71,7 @@ def diagnose(
 
     Raises:
         ValueError: NaN or infinity in X or y, by row and column; lengths that differ; no
-        parameter that is trained; parameters of the optimizer that are not the model's.
+            parameter that is trained; parameters of the optimizer that are not the model's.
 
     >>> import nn, optim
     >>> rng = np.random.default_rng(0)

@@ -59,7 +59,7 @@ class Optimizer(ABC):
         self.defaults: dict[str, Any] = self._checked(options)
         self._refuse_zero(self.defaults, options)
         self.parameters: list[Tensor] = []
-        #: As PyTorch's list, but a tuple: a group that was appended would not be trained.
+        #: PyTorch's list, though as a tuple, for a group appended to it would not be trained.
         self.param_groups: tuple[ParameterGroup, ...] = ()
         self._flats: list[Flat] = []
         #: Scratch arrays by dtype, which all parameters share.

@@ -1,1 +1,1 @@
-"""Learning rates that change, and early stopping: what depends on how training goes."""
+"""Learning rates that change (`decay`, `cosine`, `warm_up`, `plateau`), and early stopping."""

@@ -23,7 +23,8 @@ class EarlyStopping:
 
     A check improves on the best one so far if it is below it by more than ``min_delta``
     (``mode="max"``: above it); NaN does not. ``monitor`` names the measure, for whoever measures.
-    The parameters and buffers at the best check are kept as copies, for ``restore``.
+    The parameters and buffers at the best check are kept as copies, for ``restore``. With
+    ``patience=None`` it never stops, and only keeps the best.
 
     >>> from nn import Linear
     >>> model, stopping = Linear(1, 1), EarlyStopping(patience=2)
@@ -37,13 +38,13 @@ class EarlyStopping:
 
     def __init__(
         self,
-        patience: int = 10,
+        patience: int | None = 10,
         *,
         monitor: str = "validation loss",
         mode: str = "min",
         min_delta: float = 0.0,
     ) -> None:
-        self.patience = count("EarlyStopping", "patience", patience)
+        self.patience = None if patience is None else count("EarlyStopping", "patience", patience)
         self.monitor = monitor
         self.mode = check_mode("EarlyStopping", mode)
         self.min_delta = non_negative("EarlyStopping", "min_delta", min_delta)
@@ -65,7 +66,7 @@ class EarlyStopping:
             self.best_state = model.state_dict()
             self.best_value, self.best_step = float(value), self.steps
         self.steps += 1
-        return self.waited >= self.patience
+        return self.patience is not None and self.waited >= self.patience
 
     @property
     def waited(self) -> int:

@@ -31,7 +31,8 @@ def save_state(path: str | os.PathLike[str], state: Mapping[str, Any]) -> None:
 
     Raises:
         TypeError: what is neither plain data nor an array that the format has a place for.
-        OSError: a file that cannot be written. ImportError: no safetensors.
+        OSError: a file that cannot be written.
+        ImportError: no safetensors.
     """
     arrays, text = pack(state)
     metadata = {"format": FORMAT, "version": str(VERSION), "state": text}

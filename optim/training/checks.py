@@ -32,8 +32,8 @@ def as_rows(name: str, given: Any) -> Any:
     array = given.data if isinstance(given, Tensor) else given
     if hasattr(array, "tocsr"):
         raise TypeError(f"fit: {name} is a sparse matrix; {name}.toarray() makes an array of it")
-    # What pandas has is read by labels, and not by the numbers of rows.
-    if not (hasattr(array, "shape") and hasattr(array, "dtype")) or hasattr(array, "iloc"):
+    # What pandas has is read by labels, not by numbers of rows; PyTorch has dtypes of its own.
+    if not isinstance(getattr(array, "dtype", None), np.dtype) or hasattr(array, "iloc"):
         try:
             array = np.asarray(array)
         except ValueError as error:

@@ -16,7 +16,8 @@ __all__ = ["AGAIN", "TOO_LARGE", "DivergenceError", "explain", "nonfinite_names"
 
 TOO_LARGE = (
     "The loss and the gradients were finite, so the update was too large: lower the learning rate, "
-    "or clip the gradients (clip_norm=1.0)"
+    "or clip the gradients (clip_norm=1.0). To go on, make a new optimizer: what this one "
+    "remembers has been through that update"
 )
 AGAIN = (
     "The same step, taken again to see where that came from, was finite: something in it differs "

@@ -54,7 +54,7 @@ def fit(
     clip_norm: float | None = None,
     clip_value: float | None = None,
     penalty: Callable[[Module], Any] | None = None,
-    callbacks: Sequence[Callback] = (),
+    callbacks: Callback | Sequence[Callback] = (),
     checkpoint: str | os.PathLike[str] | None = None,
     checkpoint_every: int | None = None,
     resume: bool = True,
@@ -76,7 +76,9 @@ def fit(
         data: ``(X, y)``; ``X`` alone, which is then its own target; `Minibatches`; or anything
             that gives batches ``(x, y)``, or ``x``, each time it is iterated over. Arrays may be
             memory maps; or Dask's, and then each update's gradient is computed by the cluster of
-            the current ``dask.distributed.Client``, in the batches of one process.
+            the current ``dask.distributed.Client``, in the batches of one process. Numbers with
+            which more would be computed than the model's dtype holds (float64 or int64 for
+            float32) are converted, with one warning; indices stay what they are.
         optimizer: an `Optimizer` of the model's parameters, or a name such as ``"adam"``, and
             then ``lr``.
         epochs: how many in all, with those of a checkpoint that is resumed.

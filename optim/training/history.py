@@ -35,7 +35,7 @@ class History(Mapping[str, list[float]]):
     """
 
     def __init__(self, values: Mapping[str, list[float]] | None = None) -> None:
-        self._values = {name: list(row) for name, row in (values or {}).items()}
+        self._values = {name: [float(v) for v in row] for name, row in (values or {}).items()}
         lengths = {len(row) for row in self._values.values()}
         if len(lengths) > 1:
             raise ValueError(

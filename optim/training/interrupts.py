@@ -13,34 +13,34 @@ __all__ = ["Interrupts", "deferred"]
 
 @final
 class Interrupts:
-    """``asked`` says whether Ctrl-C was pressed."""
+    """A handler of Ctrl-C: ``asked`` says whether it was pressed."""
 
     __slots__ = ("asked",)
 
     def __init__(self) -> None:
         self.asked = False
 
+    def __call__(self, number: int, frame: Any) -> None:
+        """Note it once, and the second time raise KeyboardInterrupt."""
+        if self.asked:
+            signal.default_int_handler(number, frame)
+        self.asked = True
+
 
 @contextmanager
 def deferred() -> Iterator[Interrupts]:
     """Note the first Ctrl-C in the block; the second one is a KeyboardInterrupt, as usual.
 
-    Signals reach the main thread only. A handler that somebody else installed is left in place.
+    Signals reach the main thread only. A handler that somebody else installed is left in place; a
+    block within another shares its handler, so that the first Ctrl-C ends both.
     """
     interrupts = Interrupts()
-    if (
-        threading.current_thread() is not threading.main_thread()
-        or signal.getsignal(signal.SIGINT) is not signal.default_int_handler
-    ):
-        yield interrupts
+    handler = signal.getsignal(signal.SIGINT)
+    main = threading.current_thread() is threading.main_thread()
+    if not main or handler is not signal.default_int_handler:
+        yield handler if main and isinstance(handler, Interrupts) else interrupts
         return
-
-    def note(number: int, frame: Any) -> None:
-        if interrupts.asked:
-            signal.default_int_handler(number, frame)
-        interrupts.asked = True
-
-    signal.signal(signal.SIGINT, note)
+    signal.signal(signal.SIGINT, interrupts)
     try:
         yield interrupts
     finally:

@@ -145,6 +145,11 @@ def measure(
             for n, value, output, y in feed.evaluated(model, loss, bool(metrics)):
                 weight, total = weight + n, total + value
                 if metrics:
+                    if not hasattr(output, "shape"):
+                        raise TypeError(
+                            f"fit: metrics are of outputs that are an array, and the model gives "
+                            f"{type(output).__name__}; measure it in a callback's on_epoch"
+                        )
                     outputs.append(output)
                     targets.append(y)
     finally:

@@ -158,6 +158,9 @@ class Training:
         finally:
             bar.close()
             set_modes(self._modes)
+            # A later backward() would add to the last batch's gradients.
+            for tensor in self._tensors:
+                tensor.zero_grad()
         return self.history
 
     def _epochs(self, hooks: dict[str, list[Any]], bar: Progress, whole: bool) -> None:
@@ -184,7 +187,7 @@ class Training:
         for x, y in self.feed:
             # Values are never written in place, so to hold them is to be able to go back.
             held = [tensor._value for tensor in tensors]
-            states = [(generator, generator.bit_generator.state) for generator in random]
+            states = [(each, each.bit_generator.state) for each in random] if random else []
             try:
                 optimizer.zero_grad()
                 value, penalty = compute(x, y)
@@ -214,6 +217,10 @@ class Training:
                         f"(in epoch {self.epoch}, batch {self.batch + 1}; parameters and optimizer "
                         f"are as the {self.step} updates before left them)"
                     )
+                    if len(x) == 1 and self.batch:
+                        error.add_note(
+                            '(last="merge" adds a last batch of one row to the one before)'
+                        )
                 raise
             if first:
                 # Nobody need look at generators that the model does not draw from.

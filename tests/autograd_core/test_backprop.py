@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import autograd_core as ag
+from autograd_core import backprop
 
 
 def tracked(values: Any, **kwargs: Any) -> ag.Tensor:
@@ -281,6 +282,51 @@ class TestGradientsAddedInPlace:
         np.testing.assert_array_equal(x.grad, np.full(4, 14.0))
         np.testing.assert_array_equal(seen, [[1.0] * 4, [1.0] * 4, [7.0] * 4])
         np.testing.assert_array_equal(seed, np.ones(4))
+
+    def test_bit_for_bit_as_if_added_into_a_new_array(self, monkeypatch: Any) -> None:
+        """Graphs at random, of ops that hand on what came in, views of it, and parts."""
+
+        def grown(seed: int) -> list[Any]:
+            rng = np.random.default_rng(seed)
+            leaves = [tracked(rng.normal(size=(3, 3))) for _ in range(2)]
+            pool = [leaf * leaf for leaf in leaves]
+            for k in rng.integers(0, len(RANDOM_OPS), 12):
+                a, b = (pool[i] for i in rng.integers(0, len(pool), 2))
+                pool.append(RANDOM_OPS[k](a, b))
+                if k % 3 == 0:
+                    pool[-1].retain_grad()
+            weighted = zip(pool, rng.normal(size=len(pool)), strict=True)
+            total = sum((t.sum() * w for t, w in weighted), pool[0].sum())
+            total.backward(retain_graph=True)
+            once = [leaf.grad.copy() for leaf in leaves]
+            total.backward()
+            return [*once, *(t.grad for t in (*leaves, *pool) if t.grad is not None)]
+
+        for seed in range(60):
+            monkeypatch.setattr(backprop, "_COUNTED", True)
+            in_place = grown(seed)
+            monkeypatch.setattr(backprop, "_COUNTED", False)
+            np.testing.assert_array_equal(in_place, grown(seed))
+
+
+def overwritten(a: Any, b: Any) -> Any:
+    c = a * 1.0
+    c[1] = b[0]
+    return c
+
+
+RANDOM_OPS: list[Any] = [
+    lambda a, b: a + b,
+    lambda a, b: 0.1 * a @ b,
+    lambda a, _: a.T,
+    lambda a, _: a[::-1],
+    overwritten,
+    lambda a, b: np.where(np.eye(3, dtype=bool), a, b),
+    lambda a, b: np.concatenate([a[:1], b[1:]]),
+    lambda a, b: np.broadcast_to(a[0], (3, 3)) - b,
+    lambda a, b: np.split(np.stack([a, b]), 2)[1][0],
+    lambda a, _: a + a,
+]
 
 
 class TestScale:

@@ -84,6 +84,9 @@ def test_the_mask_is_a_box_of_the_graph() -> None:
     graph = viz.flow_graph(y).graph
     mask = [v for v in graph.vertices if v.kind == "constant"]
     assert [v.shape for v in mask] == [(2, 3)]
+    drawn = viz.flow_graph(lambda x: nn.Dropout(0.5)(x).sum(), np.ones((2, 3))).vertices
+    assert [v.label for v in drawn] == ["x", "mask", "×", "Σ"]
+    assert type(nn.Dropout(0.5)(np.ones(3))) is np.ndarray
     assert y.op.symbol == "×"
     assert {(e.source, e.target) for e in graph.edges} >= {(mask[0].id, graph.vertices[-1].id)}
     assert mask[0].value is not None

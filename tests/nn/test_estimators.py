@@ -37,7 +37,11 @@ X, y = DIGITS[:300] / 16, LABELS[:300]
         AutoencoderTransformer(max_iter=10),
     ]
 )
-def test_checks_of_scikit_learn(estimator: Any, check: Any) -> None:
+def test_checks_of_scikit_learn(
+    estimator: Any, check: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Without it one of the checks is skipped.
+    monkeypatch.setenv("SCIPY_ARRAY_API", "1")
     check(estimator)
 
 
@@ -54,7 +58,10 @@ def test_checks_of_scikit_learn(estimator: Any, check: Any) -> None:
         AutoencoderTransformer(8, "relu", tied=False),
     ]
 )
-def test_checks_of_scikit_learn_for_other_settings(estimator: Any, check: Any) -> None:
+def test_checks_of_scikit_learn_for_other_settings(
+    estimator: Any, check: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SCIPY_ARRAY_API", "1")
     check(estimator)
 
 
@@ -191,14 +198,24 @@ def test_labels_may_be_words() -> None:
 
 
 @few_epochs
-def test_partial_fit_is_one_epoch_of_fit() -> None:
-    settings: dict[str, Any] = {"batch_size": 32, "random_state": 1, "tol": 0.0}
+@pytest.mark.parametrize(
+    "rate",
+    [
+        {"learning_rate": "invscaling"},
+        # Whose rate is not the one before times a constant, so that none may begin again.
+        {"learning_rate": optim.Cosine(6), "solver": "sgd", "learning_rate_init": 0.1},
+        {"learning_rate": "adaptive", "n_iter_no_change": 1, "solver": "sgd"},
+    ],
+)
+def test_partial_fit_is_one_epoch_of_fit(rate: dict[str, Any]) -> None:
+    settings: dict[str, Any] = {"batch_size": 32, "random_state": 1, "tol": 9.0} | rate
     whole = MLPClassifier((8,), max_iter=4, **settings).fit(X, y)
     parts = MLPClassifier((8,), **settings)
     for _ in range(4):
         parts.partial_fit(X, y, classes=np.arange(10))
     np.testing.assert_array_equal(parts.predict_proba(X), whole.predict_proba(X))
     assert parts.loss_curve_ == whole.loss_curve_
+    assert parts.best_loss_ == whole.best_loss_
 
 
 @few_epochs
@@ -378,6 +395,46 @@ def test_bad_data() -> None:
         net.fit(X, y, sample_weight=-np.ones(300))
     with pytest.raises(ValueError, match="output='sigmoid' takes inputs from 0 to 1"):
         AutoencoderTransformer(output="sigmoid").fit(DIGITS)
+
+
+@few_epochs
+@pytest.mark.parametrize(
+    ("settings", "labels", "weight"),
+    [
+        ({"solver": "adams"}, [0, 1], None),
+        ({"tol": "small"}, [0, 1], None),
+        ({}, [0, 1], [1.0]),
+        ({}, [0, np.nan], None),
+        ({"batch_norm": True, "batch_size": 1}, [0, 1], None),
+    ],
+)
+def test_a_fit_that_fails_leaves_the_estimator_what_it_was(
+    settings: dict[str, Any], labels: Any, weight: Any
+) -> None:
+    net = MLPClassifier((4,), max_iter=2, random_state=0).fit(X, y)
+    before, learned = net.predict(X), vars(net).copy()
+    with pytest.raises(ValueError):
+        net.set_params(**settings).fit(X[:2], labels, sample_weight=weight)
+    np.testing.assert_array_equal(net.predict(X), before)
+    assert all(vars(net)[name] is learned[name] for name in learned.keys() - settings.keys())
+
+
+def test_ctrl_c_keeps_what_was_learned_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = MLPClassifier._losses
+    calls = iter(range(100))
+
+    def interrupt(*args: Any) -> Any:
+        if next(calls) == 6:  # of which the first is fit looking at the shapes
+            raise KeyboardInterrupt
+        return seen(*args)
+
+    monkeypatch.setattr(MLPClassifier, "_loss", lambda self: lambda *a: interrupt(self, *a, "mean"))
+    net = MLPClassifier((4,), batch_size=100, random_state=0)
+    with pytest.warns(UserWarning, match="training interrupted in epoch 2 after batch 2") as told:
+        net.fit(X, y)
+    assert not any(issubclass(w.category, ConvergenceWarning) for w in told)
+    assert net.n_iter_ == 1
+    assert net.predict(X).shape == y.shape
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")

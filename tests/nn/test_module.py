@@ -5,6 +5,7 @@ import dataclasses
 import itertools
 import pickle
 import threading
+import weakref
 from typing import Any
 
 import numpy as np
@@ -492,3 +493,19 @@ def test_a_tensor_of_another_library_that_is_in_a_graph_changes_nothing() -> Non
     assert not np.all(model.weight.data == 1.0)
     model.load_state_dict({name: value.detach() for name, value in state.items()})
     assert np.all(model.weight.data == 1.0)
+
+
+def test_one_that_a_list_got_later_can_be_unfrozen_in_a_copy() -> None:
+    module = Holder(several=[])
+    module.several.append(nn.Parameter(1.0))
+    copied = copy.deepcopy(module.freeze())
+    assert names(copied) == ["several.0"]
+    assert copied.unfreeze().several[0].requires_grad
+
+
+def test_a_parameter_that_was_replaced_is_let_go() -> None:
+    module = Holder(w=nn.Parameter(1.0), several=[nn.Parameter(1.0)])
+    old = weakref.ref(module.w), weakref.ref(module.several[0])
+    module.w, module.several[0] = nn.Parameter(2.0), nn.Parameter(2.0)
+    assert len(module.parameters()) == 2
+    assert [gone() for gone in old] == [None, None]

@@ -266,6 +266,16 @@ def test_what_a_later_layer_could_not_do_is_refused_before_the_first_is_trained(
         np.testing.assert_array_equal(array, before[name])
 
 
+def test_a_frozen_layer_is_named_before_the_first_is_trained() -> None:
+    stack = stacked()
+    stack.layers[1].freeze()
+    before = stack.state_dict()
+    with pytest.raises(ValueError, match=r"layers.1 is frozen as a whole; call its unfreeze\(\)"):
+        stack.pretrain(data(), epochs=1, **QUIET)
+    for name, array in stack.state_dict().items():
+        np.testing.assert_array_equal(array, before[name])
+
+
 def test_double_data_for_a_single_model_are_cast_once() -> None:
     stack = stacked(dtype="float32")
     with pytest.warns(UserWarning, match="X.* is float64 and the model float32|float64") as told:

@@ -48,11 +48,13 @@ def run(stopping: EarlyStopping, values: list[float], model: Weight, first: int 
         ([math.nan, 3, math.nan, math.nan], 2, "min", 0.0, 3, 1),
         ([3, math.inf, -math.inf], 2, "min", 0.0, None, 2),
         ([math.nan, math.nan], 2, "min", 0.0, 1, None),
+        ([5, 4, 4.5, *[6] * 30, 3.5, 7], None, "min", 0.0, None, 33),
+        ([math.nan] * 30, None, "min", 0.0, None, None),
     ],
 )
 def test_it_stops_after_patience_checks_without_an_improvement(
     values: list[float],
-    patience: int,
+    patience: int | None,
     mode: str,
     min_delta: float,
     stopped: int | None,

@@ -81,6 +81,27 @@ def test_it_is_the_loop_written_out(dtype: str, name: str, clipped: bool) -> Non
     assert history["learning rate"] == rates
 
 
+def test_a_step_of_the_user_s_own_is_taken() -> None:
+    calls: list[int] = []
+
+    class Counts(optim.SGD):  # type: ignore[misc]
+        def step(self) -> None:
+            calls.append(len(calls))
+            super().step()
+
+    one, other = net(), net()
+    ways: dict[str, Any] = dict(epochs=1, batch_size=25, shuffle=False)
+    optim.fit(one, nn.cross_entropy, (X, Y), Counts(one.parameters(), lr=0.1), **ways)
+    optim.fit(other, nn.cross_entropy, (X, Y), "sgd", lr=0.1, **ways)
+    assert calls == [0, 1]
+    assert equal(one.state_dict(), other.state_dict())
+    diverges(
+        lambda o, t: np.sqrt((o * 0.0) ** 2).sum() + nn.cross_entropy(o, t), one,
+        optimizer=Counts(one.parameters(), lr=0.1),
+    )  # fmt: skip
+    assert calls == [0, 1]
+
+
 def test_one_full_step_is_the_formula() -> None:
     model = nn.MLP([4, 3], rng=np.random.default_rng(2))
     W, b = (p.data.copy() for p in model.parameters())
@@ -203,6 +224,22 @@ def test_no_metric_takes_the_name_of_another(case: str) -> None:
         optim.fit(net(), nn.cross_entropy, (X, Y), "adam", epochs=1, metrics=metrics)
 
 
+def test_a_model_of_several_outputs_has_no_metrics() -> None:
+    class Two(nn.Module):
+        def __init__(self) -> None:
+            self.layer = nn.Linear(4, 3)
+
+        def forward(self, x: Any) -> Any:
+            return self.layer(x), x
+
+    def loss(output: Any, target: Any) -> Any:
+        return nn.cross_entropy(output[0], target)
+
+    optim.fit(Two(), loss, (X, Y), "adam", epochs=1, validation=(X, Y))
+    with pytest.raises(TypeError, match="the model gives tuple; measure it in a callback"):
+        optim.fit(Two(), loss, (X, Y), "adam", epochs=1, metrics="accuracy")
+
+
 def test_a_metric_that_fails_is_named() -> None:
     with pytest.raises(TypeError) as caught:
         optim.fit(
@@ -258,6 +295,19 @@ def test_the_same_data_in_all_forms_give_the_same_bits(tmp_path: Path) -> None:
         np.testing.assert_equal(state, found[0][0])
         for name, values in history_of.items():
             assert values == pytest.approx(found[0][1][name], rel=1e-12)
+
+
+def test_tensors_of_torch_are_arrays() -> None:
+    torch = pytest.importorskip("torch")
+    one, other, third = net(), net(), net()
+    x, y = torch.tensor(X), torch.tensor(Y)
+    ways: dict[str, Any] = dict(lr=0.1, epochs=2, batch_size=25, shuffle=False)
+    optim.fit(one, nn.cross_entropy, (X, Y), "sgd", **ways)
+    optim.fit(other, nn.cross_entropy, (x, y), "sgd", **ways)
+    loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(x, y), batch_size=25)
+    optim.fit(third, nn.cross_entropy, loader, "sgd", **ways)
+    assert equal(one.state_dict(), other.state_dict())
+    assert equal(one.state_dict(), third.state_dict())
 
 
 def test_x_alone_is_its_own_target() -> None:
@@ -440,6 +490,29 @@ def test_schedules_by_step_and_by_epoch() -> None:
         assert rates == wanted  # after the update, in steps already the next one's
 
 
+@pytest.mark.parametrize("trained", [slice(None), slice(1)])
+def test_no_gradient_is_left_behind(trained: slice) -> None:
+    seen: list[bool] = []
+
+    class Notes(optim.Callback):
+        def on_end(self, training: Any) -> None:
+            seen.extend(p.grad is not None for p in training.optimizer.parameters)
+
+    model = net()
+    optimizer = optim.SGD(model.parameters()[trained], lr=0.1)
+    optim.fit(model, nn.cross_entropy, (X, Y), optimizer, epochs=1, callbacks=[Notes()])
+    assert all(seen)
+    assert all(p.grad is None for p in model.parameters())
+
+    class Fails(optim.Callback):
+        def on_batch(self, training: Any) -> None:
+            raise RuntimeError("enough")
+
+    with pytest.raises(RuntimeError, match="enough"):
+        optim.fit(model, nn.cross_entropy, (X, Y), optimizer, epochs=1, callbacks=[Fails()])
+    assert all(p.grad is None for p in model.parameters())
+
+
 def test_the_rate_is_halved_on_a_plateau_of_the_validation_loss() -> None:
     model = net()
     model.freeze()
@@ -509,6 +582,28 @@ def test_ctrl_c_after_an_epoch(tmp_path: Path) -> None:
             checkpoint=tmp_path / "run.safetensors",
         )  # fmt: skip
         assert (history.stopped, history.epochs) == (f"interrupted after epoch {epochs}", epochs)
+
+
+def test_ctrl_c_ends_a_training_within_a_training() -> None:
+    inner: list[optim.History] = []
+
+    class Presses(optim.Callback):
+        def on_batch(self, training: optim.Training) -> None:
+            signal.raise_signal(signal.SIGINT)
+
+    class Trains(optim.Callback):
+        def on_epoch(self, training: optim.Training) -> None:
+            inner.append(
+                optim.fit(net(), nn.cross_entropy, (X, Y), "sgd", lr=0.1, epochs=9,
+                          callbacks=[Presses()])
+            )  # fmt: skip
+
+    history = optim.fit(
+        net(), nn.cross_entropy, (X, Y), "sgd", lr=0.1, epochs=9, callbacks=[Trains()]
+    )
+    assert [each.stopped for each in inner] == ["interrupted in epoch 1 after batch 1"]
+    assert history.stopped == "interrupted after epoch 1"
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_ctrl_c_twice_does_not_wait_for_the_step() -> None:
@@ -717,6 +812,14 @@ def test_an_error_of_the_loss_leaves_the_last_update() -> None:
     )
 
 
+def test_a_last_batch_of_one_row_has_a_remedy() -> None:
+    data: Any = (X[:33], Y[:33])
+    with pytest.raises(ValueError, match="needs two rows or more") as caught:
+        optim.fit(net(batch_norm=True), nn.cross_entropy, data, "adam", epochs=1)
+    assert 'last="merge"' in caught.value.__notes__[-1]
+    optim.fit(net(batch_norm=True), nn.cross_entropy, data, "adam", epochs=1, last="merge")
+
+
 # -- what is refused -------------------------------------------------------------------------------
 
 NAN = X.copy()
@@ -885,7 +988,9 @@ def test_whole_numbers_are_cast_where_they_are_computed_with(tmp_path: Path) -> 
     ]  # fmt: skip
     for form in forms:
         model = net(dtype="float32")
-        with pytest.warns(UserWarning, match="[Xx] is int64 and the model float32.*float64") as seen:
+        with pytest.warns(
+            UserWarning, match="[Xx] is int64 and the model float32.*float64"
+        ) as seen:
             optim.fit(model, nn.cross_entropy, form, "sgd", lr=0.1, epochs=1, shuffle=False)
         assert len(seen) == 1
         assert equal(model.state_dict(), wanted.state_dict())

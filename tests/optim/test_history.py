@@ -111,3 +111,10 @@ def test_viz_draws_it() -> None:
     drawn = viz.curves_svg(history)
     assert "accuracy" in drawn
     assert "loss" in drawn
+
+
+def test_numbers_of_numpy_become_python_s(tmp_path: Path) -> None:
+    history = optim.History({"a": np.array([1.0, 2.5], "float32")})  # type: ignore[dict-item]
+    assert repr(history.to_dict()) == "{'a': [1.0, 2.5]}"
+    history.to_csv(tmp_path / "history.csv")
+    assert (tmp_path / "history.csv").read_text() == "epoch,a\n1,1.0\n2,2.5\n"

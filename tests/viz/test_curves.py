@@ -48,6 +48,20 @@ def test_the_best_validation_epoch_is_marked() -> None:
     assert marks == [[[3.0, 0.9]], [[4.0, 0.8]]]
 
 
+@pytest.mark.parametrize("name", ["learning rate", "learning_rate"])
+def test_a_learning_rate_is_drawn_if_it_changes(name: str) -> None:
+    def shown(rates: list[float | None]) -> list[str]:
+        return [
+            axes.get_ylabel() for axes in curves({"training loss": [2.0, 1.0], name: rates}).axes
+        ]
+
+    assert shown([0.1, 0.05]) == ["loss", "learning rate"]
+    assert shown([0.1, 0.1]) == ["loss"]
+    assert "learning rate" not in texts(curves_svg({"training loss": [2.0], name: [0.1]}))
+    # Alone it is what was asked for.
+    assert [axes.get_ylabel() for axes in curves({name: [0.1, 0.1]}).axes] == ["learning rate"]
+
+
 def test_without_validation_nothing_is_marked() -> None:
     assert "best" not in curves_svg({"training loss": [2.0, 1.0]})
     assert "best" not in curves_svg({"loss": [2.0, 1.0]})

@@ -189,6 +189,21 @@ def test_a_function_names_its_arguments_and_what_it_reads() -> None:
     assert found == {"scale": "parameter", "a.u": "input", "b[0]": "input"}
 
 
+def test_a_named_constant_within_a_function_has_its_name() -> None:
+    def f(x: ag.Tensor) -> ag.Tensor:
+        scale = ag.Tensor([1.0, 2.0], name="scale")
+        shift = ag.asarray([0.5, 0.5])
+        shift.name = "shift"
+        other = ag.Tensor([3.0, 4.0])
+        return (x * scale + x * shift + x * other).sum()
+
+    graph = draw(f, np.ones(2))
+    assert {v.label for v in graph.vertices if not v.op} == {"x", "scale", "shift", "constant"}
+    # The function's own names are not lost where another draws it.
+    with ag.keep_values():
+        assert labels(draw(f, np.ones(2))) == labels(graph)
+
+
 def test_names_must_be_a_mapping_or_a_module(x: ag.Tensor) -> None:
     with pytest.raises(TypeError, match=r"names must be a mapping .* not a list"):
         draw(x.sum(), names=[x])

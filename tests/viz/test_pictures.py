@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 import autograd_core as ag
 import nn
@@ -31,9 +32,11 @@ PICTURES: dict[str, Callable[[], Any]] = {
         lambda x: x[:, 0] > 0.5, POINTS, XOR == 1, resolution=9
     ),
     "filters": lambda: viz.filters(np.arange(12.0).reshape(4, 3)),
+    "images": lambda: viz.images(np.arange(12.0).reshape(3, 4)),
     "layer_statistics": lambda: viz.layer_statistics({"a": {"norm": [1.0, 2.0]}}),
     "spread": lambda: viz.spread({"a": [[1.0, 2.0], [2.0, 4.0]]}),
     "curves": lambda: viz.curves({"training loss": [2.0, 1.0]}),
+    "subplots": lambda: viz.subplots(title="empty")[0],
 }
 
 
@@ -47,17 +50,19 @@ def picture(request: Any) -> Callable[[], Any]:
 
 def test_the_same_figure_gives_the_same_bytes(picture: Callable[[], Any], tmp_path: Path) -> None:
     before = dict(mpl.rcParams)
-    for suffix in (".svg", ".png"):
-        one, other = (viz.save_figure(picture(), tmp_path / f"{k}{suffix}") for k in "ab")
-        assert one.read_bytes() == other.read_bytes()
+    one, other = (viz.save_figure(picture(), tmp_path / f"{k}.svg").read_bytes() for k in "ab")
+    assert one == other
+    assert b"<dc:date>" not in one
     assert dict(mpl.rcParams) == before
-    assert b"<dc:date>" not in (tmp_path / "a.svg").read_bytes()
 
 
-def test_a_pdf_has_no_date(tmp_path: Path) -> None:
-    path = viz.save_figure(PICTURES["spread"](), tmp_path / "a.pdf")
-    assert path.read_bytes().startswith(b"%PDF")
-    assert b"CreationDate" not in path.read_bytes()
+@pytest.mark.parametrize(("suffix", "start"), [(".png", b"\x89PNG"), (".PDF", b"%PDF")])
+def test_other_forms_give_the_same_bytes_too(suffix: str, start: bytes, tmp_path: Path) -> None:
+    figure = PICTURES["curves"]()
+    one, other = (viz.save_figure(figure, tmp_path / f"{k}{suffix}").read_bytes() for k in "ab")
+    assert one == other
+    assert one.startswith(start)
+    assert b"CreationDate" not in one
 
 
 def test_every_axis_with_data_is_labelled(picture: Callable[[], Any]) -> None:
@@ -66,12 +71,14 @@ def test_every_axis_with_data_is_labelled(picture: Callable[[], Any]) -> None:
     for axes in figure.axes:
         # A colour bar has one label, along its side.
         labels = [axes.get_xlabel(), axes.get_ylabel()]
-        assert any(labels) if axes.get_label() == "<colorbar>" else all(labels)
+        if axes.has_data() and len(axes.get_xticks()):  # pixels of images are not counted
+            assert any(labels) if axes.get_label() == "<colorbar>" else all(labels)
 
 
 def test_nothing_global_is_touched() -> None:
     code = (
-        "import sys, viz; viz.spread({'a': [1.0, 2.0]}); viz.neuron_surface(lambda x: x[:, 0]); "
+        "import sys, viz; viz.spread({'a': [1.0, 2.0]}); "
+        "viz.neuron_surface(lambda x: x[:, 0], resolution=5); "
         "sys.exit('matplotlib.pyplot' in sys.modules)"
     )
     root = Path(__file__).resolve().parents[2]
@@ -116,16 +123,23 @@ def test_a_failure_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Monke
     assert [p.name for p in tmp_path.iterdir()] == ["a.png"]
 
 
-@pytest.mark.parametrize("name", ["$x_", "_hidden", "a\nb", "<lambda>", "ä → β"])
-def test_names_come_out_as_text(name: str) -> None:
+def test_names_come_out_as_text() -> None:
+    names = ["$x_", "_hidden", "a\nb", "<lambda>", "ä → β"]
+    odd, curve = names[0], [1.0, 2.0]
     for figure in (
-        viz.spread({name: [[1.0, 2.0], [2.0, 1.0]]}, quantity=name, title=name),
-        viz.spread({name: [1.0, 2.0]}),
-        viz.layer_statistics({name: {name: [1.0, 2.0]}}, title=name),
-        viz.decision_regions({name: lambda x: x[:, 0] > 0.5}, POINTS, XOR == 1, names=(name, "y")),
-        viz.neuron_surface({name: lambda x: x[:, 0]}, output=name, resolution=5),
-    ):
+        viz.spread({name: [curve, curve] for name in names}, quantity=odd, title=odd),
+        viz.spread(dict.fromkeys(names, curve)),
+        viz.layer_statistics({name: {odd: curve} for name in names}, title=odd),
+        viz.decision_regions(
+            {name: lambda x: x[:, 0] > 0.5 for name in names}, POINTS, XOR == 1, resolution=5,
+            names=(odd, "y"),
+        ),
+        viz.neuron_surface({odd: lambda x: x[:, 0]}, names=(odd, "y"), output=odd, resolution=5),
+        viz.curves({f"training {name}": curve for name in names[:2]}, title=odd),
+    ):  # fmt: skip
         figure.draw_without_rendering()
+        told = " ".join(text.get_text() for text in figure.findobj(Text))
+        assert r"\$x" in told
 
 
 # -- neuron_surface --------------------------------------------------------------------------------
@@ -239,6 +253,27 @@ def test_classes_may_be_named() -> None:
     assert words == ["class no", "class yes", "wrong"]
 
 
+@pytest.mark.parametrize("classes", [[0, 1], [-1, 1], [False, True], ["a", "b"], [3.0, 7.0]])
+def test_one_score_tells_by_its_sign(classes: list[Any]) -> None:
+    two = np.array(classes)
+
+    def score(x: Any) -> Any:
+        return ag.Tensor(x[:, :1] - 0.5)
+
+    axes = viz.decision_regions(score, POINTS, two[[0, 0, 1, 1]], resolution=21).axes[0]
+    assert axes.get_title() == "0 of 4 wrong"
+    for x, k in ((0.1, 0), (0.9, 1)):
+        tint = 1 - 0.38 * (1 - np.array(to_rgb(PALETTE[k])))
+        np.testing.assert_allclose(colour_at(axes, x, 0.5), tint, atol=1e-2)
+    reverse = viz.decision_regions(lambda x: 0.5 - x[:, :1], POINTS, two[[0, 0, 1, 1]])
+    assert reverse.axes[0].get_title() == "4 of 4 wrong"
+
+
+def test_one_score_and_examples_of_one_class() -> None:
+    figure = viz.decision_regions(lambda x: x[:, :1] - 0.5, POINTS, [1, 1, 1, 1], resolution=21)
+    assert figure.axes[0].get_title() == "2 of 4 wrong"
+
+
 def test_nothing_wrong_is_not_in_the_legend() -> None:
     figure = viz.decision_regions(lambda x: (x > 0.5).sum(axis=1) == 1, POINTS, XOR == 1)
     assert figure.axes[0].get_title() == "0 of 4 wrong"
@@ -252,7 +287,9 @@ def test_nothing_wrong_is_not_in_the_legend() -> None:
         (lambda x: x[:, 0] > 0, POINTS[:0], XOR[:0], r"at least one"),
         (lambda x: x[:, 0] > 0, POINTS, XOR[:3], r"y must have shape \(4,\).*\(3,\)"),
         (lambda x: x[:, 0] > 0, [[0.0, np.inf]], [0], "in row 0"),
-        (lambda x: x[:, :1], POINTS, XOR, "one score means a threshold"),
+        (lambda x: ag.sigmoid(x[:, :1]), POINTS, XOR, "pre-activation.*all lie from 0 to 1"),
+        (lambda x: x[:, :1], POINTS, [0, 2, 1, 2], "two classes apart, and y has 3"),
+        (lambda x: x[:, :0], POINTS, XOR, r"gave shape \(\d+, 0\)"),
         (lambda x: x[:3], POINTS, XOR, r"predict gave shape \(3, 2\)"),
         (lambda x: x * np.nan, POINTS, XOR, "scores that are NaN"),
         (lambda x: x[:, 0], POINTS, XOR, "classes in y.*not a score"),
@@ -302,9 +339,25 @@ def test_zero_is_in_the_middle_of_the_colours() -> None:
     )
 
 
+def test_weights_side_by_side_at_one_scale() -> None:
+    weights = {"one": np.eye(4), "ten": -10 * np.eye(4)[:, :3]}
+    figure = viz.filters(weights, label="gradient")
+    *panels, bar = figure.axes
+    assert [axes.get_title() for axes in panels] == ["one", "ten"]
+    assert {axes.get_images()[0].get_clim() for axes in panels} == {(-10.0, 10.0)}
+    assert [np.ma.count(axes.get_images()[0].get_array()) for axes in panels] == [16, 12]
+    assert bar.get_ylabel() == "gradient"
+    each = viz.filters(weights, scale="each", label="gradient").axes
+    assert each[1].get_images()[0].get_array().min() == -1
+    assert each[-1].get_ylabel() == "gradient / its unit's largest |gradient|"
+
+
 @pytest.mark.parametrize(
     ("weight", "options", "message"),
     [
+        ({}, {}, "nothing to draw"),
+        ({"a": np.eye(4), "b": np.eye(3)}, {}, "3 inputs make no square"),
+        ({"a": np.full((4, 1), np.inf)}, {}, "of 'a' of unit 0 for input 0 is inf"),
         (np.zeros(4), {}, r"\(inputs, units\).*\(4,\)"),
         (np.zeros((4, 0)), {}, r"\(4, 0\)"),
         (np.zeros((10, 64)), {}, r"10 inputs make no square.*weight\.T"),
@@ -321,7 +374,117 @@ def test_weights_that_cannot_be_drawn(weight: Any, options: dict[str, Any], mess
         viz.filters(weight, **options)
 
 
+# -- images ----------------------------------------------------------------------------------------
+
+
+@given(st.integers(1, 30), st.sampled_from([(2, 2), (3, 1), (2, 5)]), st.booleans())
+def test_each_image_is_where_its_title_is(n: int, shape: tuple[int, int], flat: bool) -> None:
+    stack = np.random.default_rng(n).normal(size=(n, *shape))
+    given = stack.reshape(n, -1) if flat else stack
+    axes = viz.images(given, shape, titles=range(n)).axes[0]
+    sheet = axes.get_images()[0].get_array()
+    assert axes.get_images()[0].get_clim() == (stack.min(), stack.max())
+    assert [text.get_text() for text in axes.texts] == [str(k) for k in range(n)]
+    for text, pixels in zip(axes.texts, stack, strict=True):
+        x, y = text.get_position()
+        top, left = math.ceil(y), round(x - (shape[1] - 1) / 2)
+        np.testing.assert_array_equal(sheet[top : top + shape[0], left : left + shape[1]], pixels)
+    assert np.ma.count(sheet) == stack.size
+
+
+def test_rows_of_images_have_names() -> None:
+    rows = {"clean": ag.Tensor(np.ones((3, 4))), "noisy": np.zeros((2, 4))}
+    axes = viz.images(rows, titles="abc", span=(-1, 2)).axes[0]
+    sheet = axes.get_images()[0].get_array()
+    assert axes.get_images()[0].get_clim() == (-1, 2)
+    for k, (label, y) in enumerate(zip(axes.get_yticklabels(), axes.get_yticks(), strict=True)):
+        assert label.get_text() == list(rows)[k]
+        assert sheet[int(y), 0] == 1 - k
+    assert np.ma.count(sheet) == 20
+    assert {text.get_position()[1] for text in axes.texts} == {-0.8}
+
+
+@pytest.mark.parametrize(
+    ("images", "options", "message"),
+    [
+        ({}, {}, "nothing to draw"),
+        (np.zeros(4), {}, r"\(n, pixels\) or .*got \(4,\)"),
+        (np.zeros((0, 4)), {}, r"got \(0, 4\)"),
+        (np.zeros((2, 6)), {}, "6 pixels make no square image; say its shape"),
+        ({"a": np.zeros((2, 6))}, {"shape": (2, 2)}, r"6 pixels of 'a' do not fill.*\(2, 2\)"),
+        (np.zeros((2, 3, 2)), {"shape": (2, 3)}, r"have shape \(3, 2\), not \(2, 3\)"),
+        ({"a": np.zeros((1, 4)), "b": np.zeros((1, 9))}, {}, "different sizes"),
+        (np.zeros((3, 4)), {"titles": "ab"}, "2 titles for 3 images"),
+        ({"a": np.zeros((3, 4))}, {"titles": "abcd"}, "4 titles for 3 columns"),
+        ({"a": [[0, 0, 0, np.nan]]}, {}, r"image 0 of 'a' is nan at pixel \(1, 1\)"),
+    ],
+)
+def test_images_that_cannot_be_drawn(images: Any, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        viz.images(images, **options)
+
+
+# -- subplots --------------------------------------------------------------------------------------
+
+
+def test_axes_in_the_looks_of_viz() -> None:
+    before = dict(mpl.rcParams)
+    figure, axes = viz.subplots(2, 3, sharex=True, figsize=(5, 4), title="all")
+    assert figure.get_size_inches().tolist() == [5, 4]
+    assert axes.shape == (2, 3)
+    for each in axes.flat:
+        lines = [each.plot([0, 1])[0] for _ in PALETTE]
+        assert [line.get_color() for line in lines] == list(PALETTE)
+    assert axes[0, 0].get_shared_x_axes().joined(axes[0, 0], axes[1, 2])
+    assert dict(mpl.rcParams) == before
+
+
 # -- layer_statistics ------------------------------------------------------------------------------
+
+
+def contrast(colour: Any) -> float:
+    """Contrast with white, after the Web Content Accessibility Guidelines."""
+    rgb = np.array(to_rgb(colour))
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    return float(1.05 / (linear @ [0.2126, 0.7152, 0.0722] + 0.05))
+
+
+@pytest.mark.parametrize("layers", [1, 2, 9])
+def test_lines_stand_out_from_white(layers: int) -> None:
+    figure = viz.layer_statistics({str(k): {"norm": [1.0, 2.0]} for k in range(layers)})
+    assert min(contrast(line.get_color()) for line in figure.axes[0].get_lines()) > 3
+
+
+def test_networks_compared_over_the_layers() -> None:
+    records = {
+        "one": {"first": {"norm": 1.0}, "second": {"norm": 2.0, "dead": 0.5}},
+        "ten": {"second": {"norm": 20.0}, "third": {"norm": np.nan}},
+    }
+    norm, dead = viz.layer_statistics(records).axes
+    points = [line.get_xydata().tolist() for line in norm.get_lines()]
+    assert points[0] == [[0, 1], [1, 2]]
+    assert points[1][0] == [1, 20]
+    assert [label.get_text() for label in norm.get_xticklabels()] == ["first", "second", "third"]
+    assert [text.get_text() for text in norm.get_legend().get_texts()] == ["one", "ten"]
+    assert norm.get_title() == "1 not finite, left out"
+    assert [text.get_text() for text in dead.get_legend().get_texts()] == ["one"]
+
+
+def test_networks_compared_over_the_steps() -> None:
+    records = {
+        name: {layer: {"norm": [scale, 2 * scale], "dead": [0.0]} for layer in "ab"}
+        for name, scale in (("one", 1.0), ("thousand", 1000.0))
+    }
+    one, thousand = viz.layer_statistics(records, statistics=["norm"]).axes
+    assert [axes.get_title() for axes in (one, thousand)] == ["one", "thousand"]
+    assert one.get_ylim() == thousand.get_ylim()
+    # Each alone spans a factor of two only.
+    assert one.get_yscale() == thousand.get_yscale() == "log"
+    assert one.get_lines()[0].get_ydata().tolist() == [1.0, 2.0]
+    assert thousand.get_lines()[1].get_ydata().tolist() == [1000.0, 2000.0]
+    both = viz.layer_statistics(records)
+    assert [axes.get_ylabel() for axes in both.axes] == 2 * ["norm (log scale)"] + 2 * ["dead"]
+    assert [text.get_text() for text in both.legends[0].get_texts()] == ["a", "b"]
 
 
 def test_numbers_over_the_layers() -> None:
@@ -367,6 +530,9 @@ def test_no_panel_is_left_empty(statistics: int) -> None:
         ({"a": {"norm": [[1.0]]}}, {}, ValueError, r"'norm' of 'a' has shape \(1, 1\)"),
         ({"a": {"dead": 0.0}}, {"log": True}, ValueError, "value 0.*log=False"),
         ({"norm": [1.0]}, {}, TypeError, "maps layers to mappings"),
+        ({"a": {"norm": 1.0}, "b": {"c": {"norm": 1.0}}}, {}, TypeError, "names of networks"),
+        ({"a": {"norm": 1.0}}, {"statistics": ["dead"]}, ValueError, "'dead'; there are 'norm'"),
+        ({"one": {"a": {"norm": 1.0}}, "two": {"a": {"norm": [1.0]}}}, {}, ValueError, "networks"),
         ({"a": {"norm": ["x"]}}, {}, TypeError, r"'norm' of 'a' must be a number.*got x"),
     ],
 )
@@ -397,6 +563,13 @@ def test_curves_with_mean_and_band() -> None:
     words = [text.get_text() for text in axes.get_legend().get_texts()]
     assert words == ["a: mean ± 1 std. dev. of 5 runs", "b: 1 run"]
     assert axes.get_ylabel() == "loss"
+
+
+def test_single_runs_are_not_counted() -> None:
+    curves = viz.spread({"SGD": [[2.0, 1.0]], "Adam": [[2.0, 0.5]]}).axes[0]
+    assert [text.get_text() for text in curves.get_legend().get_texts()] == ["SGD", "Adam"]
+    numbers = viz.spread({"SGD": [0.5], "Adam": [0.25]}).axes[0]
+    assert [label.get_text() for label in numbers.get_xticklabels()] == ["SGD\n0.5", "Adam\n0.25"]
 
 
 def test_the_mean_goes_as_far_as_every_run() -> None:
