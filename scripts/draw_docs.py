@@ -24,8 +24,8 @@ from tests.docs.markdown import run_page  # noqa: E402
 
 IMAGES = ROOT / "docs" / "images"
 LECTURE = IMAGES / "lecture"
-#: So many colours are enough for what the pictures show, and make a third of the bytes.
-COLOURS = 64
+#: So many colours are enough for what the pictures show, and make half of the bytes.
+COLOURS = 256
 
 
 def readme() -> viz.FlowGraph:

@@ -93,11 +93,13 @@ def curves(history: History, *, stop: int | None = None, title: str | None = Non
             epoch, value = panel.best
             axes.axvline(epoch, color=FAINT, linewidth=0.9, linestyle=":")
             best = plain_text(_best_words(panel))
-            axes.plot([epoch], [value], "D", color=TEXT, markersize=6, label=best)
+            # Either may lie on the border, at the last epoch.
+            axes.plot([epoch], [value], "D", color=TEXT, markersize=6, label=best, clip_on=False)
         if panel.stop is not None:
             axes.axvline(
-                panel.stop, color=PURPLE, linewidth=1.2, linestyle="-.", label=_stop_words(panel)
-            )
+                panel.stop, color=PURPLE, linewidth=1.2, linestyle="-.", clip_on=False,
+                label=_stop_words(panel),
+            )  # fmt: skip
         axes.set_xlim(1, max(2, panel.epochs))
         dress(axes, "epoch", panel.quantity)
         axes.xaxis.get_major_locator().set_params(integer=True)

@@ -14,7 +14,6 @@ import numpy as np
 import nn
 import optim
 import viz
-from viz.figures import DASHES, PALETTE, dress, new_figure
 
 from .common import Array, Digits, Options, accuracy, digits, parse, save, table
 
@@ -48,18 +47,14 @@ def train(p: float, data: Digits, epochs: int, options: Options, seed: int) -> d
 
 def draw(runs: dict[float, list[dict[str, Any]]], options: Options) -> list[Any]:
     """The mean curves of both losses, and the gap of every run."""
-    figure = new_figure(10.4, 3.9, "dropout", "Losses in use mode, means over the runs")
-    panels = dict(zip(("training loss", "validation loss"), figure.subplots(1, 2), strict=True))
-    for name, axes in panels.items():
-        for i, (p, found) in enumerate(runs.items()):
+    title = "Losses in use mode, means over the runs"
+    figure, panels = viz.subplots(1, 2, figsize=(10.4, 3.9), title=title)
+    for name, axes in zip(("training loss", "validation loss"), panels, strict=True):
+        for p, found in runs.items():
             mean = np.mean([run[name] for run in found], axis=0)
-            axes.plot(
-                range(1, len(mean) + 1), mean, color=PALETTE[i], linestyle=DASHES[i], linewidth=2,
-                label=f"p = {p:g}",
-            )  # fmt: skip
-        axes.set_yscale("log")
-        dress(axes, "epoch", f"{name} (log scale)")
-    panels["training loss"].legend(frameon=False)
+            axes.plot(range(1, len(mean) + 1), mean, linewidth=2, label=f"p = {p:g}")
+        axes.set(xlabel="epoch", ylabel=f"{name} (log scale)", yscale="log")
+    panels[0].legend(frameon=False)
     gaps = viz.spread(
         {f"p = {p:g}": [run["gap"] for run in found] for p, found in runs.items()},
         quantity="validation loss - training loss",

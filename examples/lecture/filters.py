@@ -18,7 +18,8 @@ import viz
 
 from .common import Array, Digits, Options, digits, parse, save, table
 
-ROWS, COLUMNS = 2, 15
+#: How many units of each to draw side by side.
+SHOWN = 25
 
 
 def smoothness(weight: Array, side: int = 8) -> float:
@@ -52,17 +53,12 @@ def train(data: Digits, hidden: int, epochs: int, options: Options) -> dict[str,
 
 
 def draw(weights: dict[str, Array], options: Options) -> list[Any]:
-    """Some of each beside each other, and all of each in a picture of its own."""
-    some = np.hstack([weight[:, : ROWS * COLUMNS] for weight in weights.values()])
-    figure = viz.filters(some, columns=COLUMNS, scale="each", title="What hidden units look for")
-    axes = figure.axes[0]
-    axes.set_title("")
-    axes.set_yticks(axes.get_yticks()[::ROWS], weights)
-    axes.set(xlabel="hidden unit", ylabel="")
-    pictures = [save(figure, options, "filters.png")]
+    """Some of each beside each other, each at a scale of its own; and all of each at one scale."""
+    some = {name: weight[:, :SHOWN] for name, weight in weights.items()}
+    side_by_side = viz.filters(some, scale="each", title="What hidden units look for")
+    pictures = [save(side_by_side, options, "filters.png")]
     for name, weight in weights.items():
-        each = viz.filters(weight, title=name)
-        pictures.append(save(each, options, f"filters_{name.replace(' ', '_')}.png"))
+        pictures.append(save(viz.filters(weight, title=name), options, f"filters_{name}.png"))
     return pictures
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import autograd_core as ag
 import nn
 import optim
-from viz.figures import DASHES, MARKERS, PALETTE, dress, new_figure
+import viz
 
 from .common import Digits, Options, accuracy, digits, parse, save, table
 
@@ -100,41 +100,37 @@ def descend(name: str, lr: float, steps: int) -> dict[str, Any]:
 
 def draw(runs: dict[str, dict[str, Any]], options: Options) -> Any:
     """Curves of the training loss, a panel a family."""
-    figure = new_figure(10.4, 4.0, "optimizers", "The digits, each optimizer at its best rate")
-    panels = figure.subplots(1, 2, sharey=True)
+    title = "The digits, each optimizer at its best rate"
+    figure, panels = viz.subplots(1, 2, figsize=(10.4, 4.0), title=title, sharey=True)
     for axes, (family, members) in zip(panels, FAMILIES.items(), strict=True):
-        for i, name in enumerate(members):
-            curve = runs[name]["training loss"]
-            axes.plot(
-                range(1, len(curve) + 1), curve, color=PALETTE[i], linestyle=DASHES[i % 4],
-                linewidth=2, label=f"{name}, lr = {runs[name]['lr']:g}",
-            )  # fmt: skip
-        axes.set_yscale("log")
+        for name in members:
+            curve, label = runs[name]["training loss"], f"{name}, lr = {runs[name]['lr']:g}"
+            axes.plot(range(1, len(curve) + 1), curve, linewidth=2, label=label)
+        axes.set(title=family, xlabel="epoch", yscale="log")
         axes.xaxis.get_major_locator().set_params(integer=True)
-        dress(axes, "epoch", "training loss (log scale)" if axes is panels[0] else "", family)
         axes.legend(frameon=False)
+    panels[0].set_ylabel("training loss (log scale)")
     return save(figure, options, "optimizers.png")
 
 
 def draw_paths(walks: dict[str, dict[str, Any]], options: Options) -> Any:
     """The paths over the ravine's contours, a panel a family."""
-    figure = new_figure(10.4, 4.6, "optimizers", "A ravine 50 times as steep across as along")
-    panels = figure.subplots(1, 2, sharey=True)
+    title = "A ravine 50 times as steep across as along"
+    figure, panels = viz.subplots(1, 2, figsize=(10.4, 4.6), title=title, sharey=True)
     x, y = np.meshgrid(np.linspace(-4.5, 2.5, 200), np.linspace(-2.2, 2.8, 200))
     f = ravine(np.stack([x, y], axis=-1))
     for axes, (family, members) in zip(panels, FAMILIES.items(), strict=True):
         axes.contour(x, y, f, levels=np.geomspace(0.05, 60, 9), colors="#c3cad1", linewidths=0.8)
-        for i, name in enumerate(members):
+        for name, marker in zip(members, "os^Dv", strict=False):
             path = walks[name]["path"][:40]
             axes.plot(
-                *path.T, color=PALETTE[i], linestyle=DASHES[i % 4], linewidth=1.3,
-                marker=MARKERS[i], markersize=4, markerfacecolor="none",
+                *path.T, linewidth=1.3, marker=marker, markersize=4, markerfacecolor="none",
                 label=f"{name}, lr = {walks[name]['lr']:g}",
             )  # fmt: skip
         axes.plot(*LOWEST, "*", color="black", markersize=11)
-        axes.set_aspect("equal")
-        dress(axes, "θ₁", "θ₂" if axes is panels[0] else "", f"{family}, first 40 steps")
+        axes.set(title=f"{family}, first 40 steps", xlabel="θ₁", aspect="equal")
         axes.legend(frameon=False, fontsize="small", ncols=2, loc="lower right")
+    panels[0].set_ylabel("θ₂")
     return save(figure, options, "optimizers_ravine.png")
 
 

@@ -15,7 +15,6 @@ import numpy as np
 import nn
 import optim
 import viz
-from viz.figures import DASHES, PALETTE, dress, new_figure
 
 from .common import Options, digits, parse, save, table
 
@@ -57,18 +56,19 @@ NETWORKS: dict[str, Callable[[np.random.Generator], tuple[nn.MLP, float]]] = {
 
 
 def draw(found: dict[str, optim.Diagnosis], options: Options) -> list[Any]:
-    """The losses on the 50 examples, and what was seen of the healthy network's layers."""
-    figure = new_figure(6.6, 4.0, "overfitting", "Overfitting 50 digits")
-    axes = figure.subplots()
-    for i, (name, diagnosis) in enumerate(found.items()):
-        axes.plot(diagnosis.losses, color=PALETTE[i], linestyle=DASHES[i], linewidth=2, label=name)
-    axes.set_yscale("log")
-    dress(axes, "step", "loss on the 50 (log scale)")
+    """The losses on the 50 examples, what was seen of the healthy network, and what ails two."""
+    figure, axes = viz.subplots(figsize=(6.6, 4.0), title="Overfitting 50 digits")
+    for name, diagnosis in found.items():
+        axes.plot(diagnosis.losses, linewidth=2, label=name)
+    axes.set(xlabel="step", ylabel="loss on the 50 (log scale)", yscale="log")
     axes.legend(frameon=False)
     layers = viz.layer_statistics(found["healthy"].layers, title="The healthy network")
+    compared = {name: found[name].layers for name in ("healthy", "saturated", "dead")}
+    ills = viz.layer_statistics(compared, statistics=["saturated", "silent"])
     return [
         save(figure, options, "overfitting.png"),
         save(layers, options, "overfitting_layers.png"),
+        save(ills, options, "overfitting_ills.png"),
     ]
 
 

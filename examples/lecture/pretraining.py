@@ -133,9 +133,9 @@ def beside_the_paper(found: dict[str, dict[str, dict[str, Any]]], plan: Plan) ->
         losses = [f"{run['training loss']:.4f}" for run in (pretrained, random)]
         rows.append([f"{size}: training loss, pre-trained", "not lower", losses[0]])
         rows.append([f"{size}: training loss, random", "", losses[1]])
-    print("Pre-training, say Erhan et al. (2010), gives deep networks better test errors and a lower")
-    print("variance over seeds; it acts as a regulariser, in that the test error is lower though the")
-    print("training error is not; and it may hurt where layers are small.")
+    print("Erhan et al. (2010): pre-training gives deep networks better test errors and a lower")
+    print("variance over seeds; it acts as a regulariser, in that the test error is lower though")
+    print("the training error is not; and it may hurt where layers are small.")
     table(["", "they claim", "measured here"], rows)
 
 

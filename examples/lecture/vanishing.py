@@ -15,7 +15,6 @@ import numpy as np
 import nn
 import optim
 import viz
-from viz.figures import DASHES, MARKERS, PALETTE, dress, new_figure
 
 from .common import Options, Part, accuracy, digits, parse, save, table
 
@@ -86,34 +85,25 @@ def train(name: str, depth: int, data: Any, epochs: int, options: Options) -> di
 
 def by_depth(first_to_last: dict[str, dict[int, float]], options: Options) -> Any:
     """Draw ‖∇W(1)‖ / ‖∇W(L)‖ over the depth."""
-    figure = new_figure(6.4, 4.0, "vanishing", "What is left of the gradient at the first layer")
-    axes = figure.subplots()
-    for i, (name, found) in enumerate(first_to_last.items()):
-        axes.plot(
-            list(found), list(found.values()), color=PALETTE[i], linestyle=DASHES[i], linewidth=2,
-            marker=MARKERS[i], label=name,
-        )  # fmt: skip
+    title = "What is left of the gradient at the first layer"
+    figure, axes = viz.subplots(figsize=(6.4, 4.0), title=title)
+    for (name, found), marker in zip(first_to_last.items(), "os^", strict=True):
+        axes.plot(list(found), list(found.values()), marker=marker, linewidth=2, label=name)
+    axes.set(xlabel="number of hidden layers L", ylabel="‖∇W(1)‖ / ‖∇W(L)‖ (log scale)")
     axes.set_yscale("log")
     axes.xaxis.get_major_locator().set_params(integer=True)
-    dress(axes, "number of hidden layers L", "‖∇W(1)‖ / ‖∇W(L)‖ (log scale)")
     axes.legend(frameon=False)
     return save(figure, options, "vanishing.png")
 
 
 def by_layer(found: dict[str, dict[str, Any]], xlabel: str, title: str) -> Any:
-    """Draw norms, given as network → layer → values: a panel for each network, at one scale."""
-    layers = next(iter(found.values()))
-    record = {
-        layer: {f"‖∇W‖, {name}": values[layer] for name, values in found.items()}
-        for layer in layers
+    """Draw norms, given as network → layer → a number or one for each epoch."""
+    records = {
+        name: {layer: {"‖∇W‖": norm} for layer, norm in of.items()} for name, of in found.items()
     }
     # A gradient may be 0, of units that are dead, and has no place on a logarithmic axis then.
-    positive = all(np.min(value) > 0 for of in record.values() for value in of.values())
-    figure = viz.layer_statistics(record, xlabel=xlabel, title=title, log=positive)
-    limits = [axes.get_ylim() for axes in figure.axes]
-    for axes in figure.axes:
-        axes.set_ylim(min(low for low, _ in limits), max(high for _, high in limits))
-    return figure
+    positive = all(np.min(norm) > 0 for of in found.values() for norm in of.values())
+    return viz.layer_statistics(records, xlabel=xlabel, title=title, log=positive)
 
 
 def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
