@@ -141,6 +141,14 @@ def floats(x: Any, what: str) -> NDArray[Any]:
         raise TypeError(f"{what} must be a number or a list of numbers, got {short(x)}") from None
 
 
+def read_span(span: tuple[float, float], who: str) -> tuple[float, float]:
+    """The two ends of a scale."""
+    ends = np.asarray(span, dtype=float)
+    if ends.shape != (2,) or not np.isfinite(ends).all() or ends[0] >= ends[1]:
+        raise ValueError(f"{who}: span is (low, high) with low < high, not {span!r}")
+    return float(ends[0]), float(ends[1])
+
+
 def values(x: Any) -> NDArray[Any]:
     """The plain array in a tensor, or of whatever is none."""
     return np.asarray(x.data if isinstance(x, Tensor) else x)

@@ -90,6 +90,8 @@ def filters(
 def _tiles(weight: ArrayLike, shape: tuple[int, int] | None, name: str) -> NDArray[Any]:
     """The weights as units × rows × columns of pixels."""
     array, of = values(weight), f" of {name!r}" if name else ""
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"filters: weight{of} must be real numbers, not {array.dtype}")
     if array.ndim != 2 or not array.size:
         raise ValueError(
             f"filters: weight{of} must have shape (inputs, units), as Linear's, got {array.shape}"

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .figures import new_figure, plain_text, values
+from .figures import new_figure, plain_text, read_span, values
 from .tiles import columns_for, sheet, square
 
 __all__ = ["images"]
@@ -72,7 +72,7 @@ def images(
     size = (across * inches + (1.2 if named else 0.3), down * inches + (0.5 if words else 0.2))
     figure = new_figure(*size, "images", title)
     axes = figure.subplots()
-    low, high = (np.nanmin(tiles), np.nanmax(tiles)) if span is None else span
+    low, high = (np.nanmin(tiles), np.nanmax(tiles)) if span is None else read_span(span, "images")
     axes.imshow(sheet(tiles, columns, gap), cmap=cmap, vmin=low, vmax=high, interpolation="nearest")
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
@@ -88,6 +88,8 @@ def images(
 def _pictures(array: ArrayLike, shape: tuple[int, int] | None, name: str) -> NDArray[Any]:
     """Images as n × rows × columns of pixels."""
     given, of = values(array), f" of {name!r}" if name else ""
+    if given.dtype.kind not in "biuf":
+        raise TypeError(f"images: the images{of} must be real numbers, not {given.dtype}")
     if given.ndim not in (2, 3) or not given.size:
         raise ValueError(
             f"images: the images{of} must have shape (n, pixels) or (n, rows, columns), "

@@ -30,7 +30,7 @@ def spread(
     ``runs`` maps names to runs. If a run is a curve (a list of numbers, the first at ``first``), it
     is a faint line, the mean a strong one, and the band around it one standard deviation (over
     n - 1) to each side; the mean goes as far as every run does and is finite. If a run is one
-    number, it is a faint dot, and mean and standard deviation stand beside the dots and under
+    number, it is a dot, and mean and standard deviation stand beside the dots and under
     them. Names hold up to 8 kinds of runs. A single run has no spread; where each name has but one,
     they are not counted.
 
@@ -99,7 +99,7 @@ def _draw_numbers(axes: Any, numbers: NDArray[Any], i: int, single: bool) -> str
     # Side by side in the order of the runs, so that equal ones do not hide each other.
     beside = i + np.linspace(-0.16, 0.16, len(finite)) if len(finite) > 1 else np.array([i])
     marker = MARKERS[i % len(MARKERS)]
-    axes.scatter(beside, finite, s=24, color=PALETTE[i], marker=marker, alpha=0.45, linewidth=0)
+    axes.scatter(beside, finite, s=24, color=PALETTE[i], marker=marker, alpha=0.75, linewidth=0)
     mean = float(finite.mean())
     off = float(finite.std(ddof=1)) if len(finite) > 1 else 0.0
     axes.errorbar(

@@ -11,7 +11,17 @@ from numpy.typing import ArrayLike, NDArray
 
 import autograd_core as ag
 
-from .figures import BLACK, GRID, MARKERS, PALETTE, dress, new_figure, plain_text, values
+from .figures import (
+    BLACK,
+    GRID,
+    MARKERS,
+    PALETTE,
+    dress,
+    new_figure,
+    plain_text,
+    read_span,
+    values,
+)
 
 __all__ = ["decision_regions", "neuron_surface"]
 
@@ -45,7 +55,7 @@ def neuron_surface(
     ['', 'from above']
     """
     neurons = _by_title(neuron, "neuron_surface")
-    low, high = _span(span, "neuron_surface")
+    low, high = read_span(span, "neuron_surface")
     axis = np.linspace(low, high, _count(resolution, "neuron_surface"))
     grid = np.meshgrid(axis, axis)
     points = np.stack(grid, axis=-1).reshape(-1, 2)
@@ -287,13 +297,6 @@ def _evaluation(f: Any) -> Iterator[None]:
     finally:
         for module, mode in modes:
             module.training = mode
-
-
-def _span(span: tuple[float, float], who: str) -> tuple[float, float]:
-    low, high = (float(end) for end in span)
-    if not (np.isfinite([low, high]).all() and low < high):
-        raise ValueError(f"{who}: span is (low, high) with low < high, not {span!r}")
-    return low, high
 
 
 def _count(resolution: int, who: str) -> int:

@@ -41,6 +41,8 @@ def square(pixels: int, shape: Sequence[int] | None) -> tuple[int, int] | None:
     if shape is None:
         side = math.isqrt(pixels)
         shape = (side, side)
+    if not isinstance(shape, Sequence):
+        raise TypeError(f"the shape of a tile is (rows, columns), not {shape!r}")
     if len(shape) != 2 or min(shape) < 1 or shape[0] * shape[1] != pixels:
         return None
     return int(shape[0]), int(shape[1])

@@ -11,14 +11,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
 from threadpoolctl import threadpool_limits
 
 import autograd_core as ag
 import nn
 import optim
 import viz
-from viz.figures import BLUE, FAINT, dress
 
 from .common import Array, Options, parse, save, table
 
@@ -62,14 +60,14 @@ def draw(models: dict[int, nn.MLP], options: Options) -> Any:
     """The function and what networks of four sizes make of it."""
     sizes = list(models)
     chosen = [*sizes[:3], sizes[-1]]
-    figure = Figure(figsize=(9.0, 5.6), layout="constrained")
+    figure, panels = viz.subplots(2, 2, figsize=(9.0, 5.6), sharex=True, sharey=True)
     x = np.linspace(-1.0, 1.0, 1001)
-    for axes, n in zip(figure.subplots(2, 2, sharex=True, sharey=True).flat, chosen, strict=True):
-        axes.plot(x, target(x), color=FAINT, linewidth=4, alpha=0.4, label="the function")
+    for axes, n in zip(panels.flat, chosen, strict=True):
         with ag.no_grad():
             fitted = models[n](x[:, None]).data[:, 0]
-        axes.plot(x, fitted, color=BLUE, linewidth=1.6, label="the network")
-        dress(axes, "x", "f(x)", f"{n} hidden unit{'s' if n > 1 else ''}")
+        axes.plot(x, fitted, label="the network", zorder=3)
+        axes.plot(x, target(x), "-", color="silver", linewidth=4, label="the function")
+        axes.set(title=f"{n} hidden unit{'s' if n > 1 else ''}", xlabel="x", ylabel="f(x)")
         axes.label_outer()
     figure.axes[0].legend(frameon=False)
     return save(figure, options, "approximation.png")

@@ -64,7 +64,7 @@ def draw(found: dict[str, optim.Diagnosis], options: Options) -> list[Any]:
     axes.legend(frameon=False)
     layers = viz.layer_statistics(found["healthy"].layers, title="The healthy network")
     compared = {name: found[name].layers for name in ("healthy", "saturated", "dead")}
-    ills = viz.layer_statistics(compared, statistics=["saturated", "silent"])
+    ills = viz.layer_statistics(compared, statistics=["dead units", "saturated"])
     return [
         save(figure, options, "overfitting.png"),
         save(layers, options, "overfitting_layers.png"),

@@ -19,7 +19,7 @@ from scipy.stats import loguniform, uniform
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, PredefinedSplit, RandomizedSearchCV
 
-import viz.figures
+import viz
 from nn.estimators import MLPClassifier
 
 from .common import Array, Options, digits, options_of, parser_of, save, table
@@ -112,31 +112,31 @@ def workers(jobs: int, on_dask: bool) -> Iterator[None]:
 
 def draw(found: dict[str, dict[str, Array]], curves: Array, options: Options) -> Any:
     """Draw the trials over the learning rate, and the best so far by the number of trials."""
-    palette, markers = viz.figures.PALETTE, viz.figures.MARKERS
-    figure = viz.figures.new_figure(11, 3.8, "search", "Random search against grid search")
-    each = figure.subplots(1, 3)
+    colours, markers = ("#0072b2", "#d55e00"), "os"
+    title = "Random search against grid search"
+    figure, each = viz.subplots(1, 3, figsize=(11, 3.8), title=title)
     each[1].sharex(each[0])
     for i, (axes, (name, trial)) in enumerate(zip(each, found.items(), strict=False)):
         axes.plot(
-            trial["learning_rate_init"], trial["accuracy"], markers[i], color=palette[i],
+            trial["learning_rate_init"], trial["accuracy"], markers[i], color=colours[i],
             markersize=4, alpha=0.7,
         )  # fmt: skip
         axes.set_xscale("log")
         axes.set_ylim(0, 1)
         count = len(np.unique(trial["learning_rate_init"]))
         axes.set_title(f"{name}: {len(trial['accuracy'])} trials, {count} learning rates", size=10)
-        viz.figures.dress(axes, "learning rate (log scale)", "validation accuracy")
+        axes.set(xlabel="learning rate (log scale)", ylabel="validation accuracy")
     axes, numbers = each[2], np.arange(1, curves.shape[1] + 1)
     low, middle, high = np.quantile(curves, [0.1, 0.5, 0.9], axis=0)
-    axes.fill_between(numbers, low, high, color=palette[1], alpha=0.2, linewidth=0)
-    axes.plot(numbers, middle, color=palette[1], label="random: median, 10 to 90 %")
+    axes.fill_between(numbers, low, high, color=colours[1], alpha=0.2, linewidth=0)
+    axes.plot(numbers, middle, color=colours[1], label="random: median, 10 to 90 %")
     on_grid = found["grid"]["accuracy"]
-    axes.plot([len(on_grid)], [on_grid.max()], markers[0], color=palette[0], label="grid")
+    axes.plot([len(on_grid)], [on_grid.max()], markers[0], color=colours[0], label="grid")
     axes.set_xscale("log")
     top = max(high[-1], on_grid.max())
     axes.set_ylim(min(float(np.quantile(low, 0.2)), on_grid.max()) - 0.02, top + 0.01)
     axes.legend(loc="lower right", framealpha=1, edgecolor="white")
-    viz.figures.dress(axes, "trials (log scale)", "best validation accuracy so far")
+    axes.set(xlabel="trials (log scale)", ylabel="best validation accuracy so far")
     return save(figure, options, "search.png")
 
 

@@ -18,7 +18,7 @@ import numpy as np
 
 import nn
 import optim
-from viz.figures import DASHES, PALETTE, dress, new_figure
+import viz
 
 from .common import Digits, Options, accuracy, digits, parse, save, table
 
@@ -72,15 +72,12 @@ def train(start: str, data: Digits, options: Options) -> dict[str, Any]:
 
 def draw(runs: dict[str, dict[str, Any]], options: Options) -> Any:
     """The distances and the accuracies over the epochs."""
-    figure = new_figure(10.4, 3.9, "symmetry", "Equal units stay equal")
-    left, right = figure.subplots(1, 2)
-    for i, (start, run) in enumerate(runs.items()):
-        look: dict[str, Any] = dict(color=PALETTE[i], linestyle=DASHES[i], linewidth=2, label=start)
-        left.plot(range(len(run["distances"])), run["distances"], **look)
-        right.plot(range(1, len(run["accuracies"]) + 1), run["accuracies"], **look)
-    dress(left, "epoch", "largest distance between two hidden units")
-    dress(right, "epoch", "validation accuracy")
-    right.set_ylim(0, 1)
+    figure, (left, right) = viz.subplots(1, 2, figsize=(10.4, 3.9), title="Equal units stay equal")
+    for start, run in runs.items():
+        left.plot(range(len(run["distances"])), run["distances"], linewidth=2, label=start)
+        right.plot(range(1, len(run["accuracies"]) + 1), run["accuracies"], linewidth=2)
+    left.set(xlabel="epoch", ylabel="largest distance between two hidden units")
+    right.set(xlabel="epoch", ylabel="validation accuracy", ylim=(0, 1))
     for axes in (left, right):
         axes.xaxis.get_major_locator().set_params(integer=True)
     left.legend(frameon=False)

@@ -415,6 +415,8 @@ def test_rows_of_images_have_names() -> None:
         (np.zeros((2, 3, 2)), {"shape": (2, 3)}, r"have shape \(3, 2\), not \(2, 3\)"),
         ({"a": np.zeros((1, 4)), "b": np.zeros((1, 9))}, {}, "different sizes"),
         (np.zeros((3, 4)), {"titles": "ab"}, "2 titles for 3 images"),
+        (np.zeros((3, 4)), {"span": (1, 0)}, "low < high"),
+        (np.zeros((3, 4)), {"span": (1,)}, "low < high"),
         ({"a": np.zeros((3, 4))}, {"titles": "abcd"}, "4 titles for 3 columns"),
         ({"a": [[0, 0, 0, np.nan]]}, {}, r"image 0 of 'a' is nan at pixel \(1, 1\)"),
     ],
@@ -422,6 +424,15 @@ def test_rows_of_images_have_names() -> None:
 def test_images_that_cannot_be_drawn(images: Any, options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         viz.images(images, **options)
+
+
+def test_what_is_no_picture() -> None:
+    with pytest.raises(TypeError, match="images of 'a' must be real numbers, not complex128"):
+        viz.images({"a": np.ones((2, 4), complex)})
+    with pytest.raises(TypeError, match="weight must be real numbers, not complex64"):
+        viz.filters(np.ones((4, 2), "c8"))
+    with pytest.raises(TypeError, match=r"is \(rows, columns\), not 4"):
+        viz.images(np.ones((2, 4)), 4)  # type: ignore[arg-type]
 
 
 # -- subplots --------------------------------------------------------------------------------------
