@@ -199,7 +199,7 @@ def _find_silently(
     # The guard acts on elementwise ops whose rules read a value; a look costs a pass.
     if not guarded and _any_guarded(order):
         for g in found.values():
-            if lift is None and type(g) is np.ndarray and 0 < g.ndim and g.size <= _FEW:
+            if lift is None and type(g) is np.ndarray and g.ndim > 0 and g.size <= _FEW:
                 flat = g if g.ndim == 1 else g.ravel("K")  # `_holds_nan`, written out
                 total = flat.dot(flat)
                 nan = total != total
