@@ -26,7 +26,8 @@ def _forward(x: Any, gain: Any, shift: Any, axes: tuple[int, ...], eps: float) -
     square = centred * centred
     variance = _total(square, axes) / n
     # Nobody else has seen these two, and new memory costs more than the numbers in it.
-    own = type(square) is np.ndarray and square.dtype == gain.dtype == shift.dtype
+    plain = type(square) is type(gain) is type(shift) is np.ndarray
+    own = plain and square.dtype == gain.dtype == shift.dtype
     normal = np.divide(centred, np.sqrt(variance + eps), out=centred if own else None)
     y = np.multiply(normal, gain, out=square if own else None)
     y = np.add(y, shift, out=y if own else None)

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
+import autograd_core as ag
+
 from .base import Case, Draw, numbers, sample_for, shapes
 
 _STACKS: list[tuple[int, ...]] = [(), (), (2,), (2, 1)]
@@ -236,18 +238,32 @@ def eigvalsh(draw: Draw) -> Case:
     return of_matrix(draw, _SQUARE, prepare=hermitian, UPLO=draw(st.sampled_from("LU")))
 
 
+def _places(w: Any) -> Any:
+    """In which order eigenvalues are compared: LAPACK's jumps where they themselves do not."""
+    value = ag.stop_gradient(w)
+    return np.argsort(np.real(value) + 0.37 * np.imag(value), axis=-1)  # conjugates are apart
+
+
 @sample_for("numpy.linalg.eig")
 def eig(draw: Draw) -> Case:
     def pairs(out: Any) -> list[Any]:
         w, v = out
-        return [w, np.einsum("...ik,...jk->...kij", v, np.conj(v))]
+        places = _places(w)
+        products = np.einsum("...ik,...jk->...kij", v, np.conj(v))
+        return [
+            np.take_along_axis(w, places, axis=-1),
+            np.take_along_axis(products, places[..., None, None], axis=-3),
+        ]
 
     return of_matrix(draw, _SQUARE, pairs)
 
 
 @sample_for("numpy.linalg.eigvals")
 def eigvals(draw: Draw) -> Case:
-    return of_matrix(draw, _SQUARE)
+    def ordered(w: Any) -> Any:
+        return np.take_along_axis(w, _places(w), axis=-1)
+
+    return of_matrix(draw, _SQUARE, ordered)
 
 
 # --- norms --------------------------------------------------------------------------------------
