@@ -11,12 +11,12 @@ from numpy.typing import DTypeLike
 import autograd_core as ag
 from autograd_core import Tensor
 from autograd_core.registry import known
-from optim.options import fraction, nearest, non_negative
+from optim.options import as_generator, fraction, nearest, non_negative
 
 from . import init
 from .activations import activation as make_activation
 from .affine import sum_rows
-from .checks import generator, with_features
+from .checks import with_features
 from .layers import Linear
 from .losses.binary import checked_binary, sigmoid_cross_entropy
 from .losses.regression import squared_error
@@ -259,7 +259,7 @@ class DenoisingAutoencoder(Module):
         x = x if hasattr(x, "__array_function__") else np.asarray(x)
         if x.dtype.kind != "f":
             x = x.astype(ag.get_default_dtype())
-        draw = generator(self.rng)
+        draw = as_generator(self.rng)
         # In float32 whatever x is: half the time, and the same draws for each dtype.
         if self.corruption == "masking":
             return np.where(draw.random(x.shape, np.float32) >= self.level, x, 0.0)

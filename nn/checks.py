@@ -6,12 +6,11 @@ from typing import Any
 
 import numpy as np
 
-import autograd_core as ag
 from autograd_core import Tensor
 
 from .module import Module
 
-__all__ = ["count", "generator", "numbers", "titled", "with_features"]
+__all__ = ["count", "numbers", "titled", "with_features"]
 
 
 def count(owner: str, name: str, value: Any) -> int:
@@ -19,17 +18,6 @@ def count(owner: str, name: str, value: Any) -> int:
     if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
         raise ValueError(f"{owner}: {name} must be a whole number from 1 up, not {value!r}")
     return int(value)
-
-
-def generator(rng: np.random.Generator | None) -> np.random.Generator:
-    """Return the generator to draw from: the context's where none is given."""
-    if rng is None:
-        return ag.random_generator()
-    if not isinstance(rng, np.random.Generator):
-        raise TypeError(
-            f"rng must be a NumPy Generator, not {rng!r}; np.random.default_rng(seed) makes one"
-        )
-    return rng
 
 
 def numbers(layer: Module, x: Any) -> Any:

@@ -7,9 +7,9 @@ from typing import Any, final
 import numpy as np
 
 import autograd_core as ag
-from optim.options import fraction
+from optim.options import as_generator, fraction
 
-from .checks import generator, numbers
+from .checks import numbers
 from .module import Module
 
 __all__ = ["Dropout"]
@@ -40,7 +40,7 @@ class Dropout(Module):
     def __init__(self, p: float = 0.5, *, rng: np.random.Generator | None = None) -> None:
         self.p = fraction("Dropout", "p", p)
         if rng is not None:
-            generator(rng)
+            as_generator(rng)
         self.rng = rng
 
     def forward(self, x: Any) -> Any:
@@ -49,7 +49,7 @@ class Dropout(Module):
             return x
         x = numbers(self, x)
         # Drawn in float32 for any x: half the time, and the same units whatever the dtype.
-        left = generator(self.rng).random(x.shape, np.float32) >= self.p
+        left = as_generator(self.rng).random(x.shape, np.float32) >= self.p
         dtype = x.dtype if x.dtype.kind in "fc" else ag.get_default_dtype()
         mask = np.multiply(left, 1.0 / (1.0 - self.p), dtype=dtype)
         if isinstance(x, ag.Tensor):

@@ -16,9 +16,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 import autograd_core as ag
-from optim.options import nearest, non_negative
-
-from .checks import generator
+from optim.options import as_generator, nearest, non_negative
 
 __all__ = [
     "INITIALISERS",
@@ -143,7 +141,7 @@ def orthogonal(
     True
     """
     _fans("orthogonal", shape)
-    drawn = generator(rng).normal(size=(max(shape), min(shape)))
+    drawn = as_generator(rng).normal(size=(max(shape), min(shape)))
     q, r = np.linalg.qr(drawn)
     # LAPACK chooses the signs of r's diagonal; made positive, q is spread evenly (Mezzadri 2007).
     q = q * np.where(np.diagonal(r) < 0, -1.0, 1.0)
@@ -166,7 +164,7 @@ def normal(
     dtype('float32')
     """
     std = non_negative("normal", "std", std)
-    return generator(rng).normal(0.0, std, shape).astype(_dtype(dtype))
+    return as_generator(rng).normal(0.0, std, shape).astype(_dtype(dtype))
 
 
 def zeros(
@@ -266,7 +264,7 @@ def initialise(
 def _uniform(
     bound: float, shape: tuple[int, ...], rng: _RNG, dtype: DTypeLike | None
 ) -> NDArray[Any]:
-    return generator(rng).uniform(-bound, bound, shape).astype(_dtype(dtype))
+    return as_generator(rng).uniform(-bound, bound, shape).astype(_dtype(dtype))
 
 
 def _fans(name: str, shape: tuple[int, ...]) -> tuple[int, int]:

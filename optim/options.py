@@ -1,4 +1,4 @@
-"""What the hyper-parameters of optimizers may be, and the errors of those that are not."""
+"""What options may be, those of optimizers among them, and the errors of those that are not."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from typing import Any
 
 import numpy as np
 
+import autograd_core as ag
+
 __all__ = [
-    "Check", "count", "flag", "fraction", "nearest", "non_negative", "number", "pair", "positive",
-    "share",
+    "Check", "as_generator", "count", "flag", "fraction", "nearest", "non_negative", "number",
+    "pair", "positive", "share",
 ]  # fmt: skip
 
 #: Takes the optimizer's name, the option's and its value; returns what the optimizer works with.
@@ -72,6 +74,17 @@ def count(owner: str, name: str, value: Any) -> int:
     if value < 1:
         raise ValueError(f"{owner}: {name} must be 1 or more, not {value}")
     return int(value)
+
+
+def as_generator(rng: np.random.Generator | None) -> np.random.Generator:
+    """Return the generator to draw from: the context's where none is given."""
+    if rng is None:
+        return ag.random_generator()
+    if not isinstance(rng, np.random.Generator):
+        raise TypeError(
+            f"rng must be a NumPy Generator, not {rng!r}; np.random.default_rng(seed) makes one"
+        )
+    return rng
 
 
 def pair(owner: str, name: str, value: Any) -> tuple[float, float]:

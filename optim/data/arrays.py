@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 import autograd_core as ag
 
-from ..options import count, fraction
+from ..options import as_generator, count, fraction
 
 __all__ = ["check_finite", "one_hot", "train_val_test_split"]
 
@@ -54,7 +54,7 @@ def train_val_test_split(
             f"train_val_test_split: with stratify y is a class for each row, and not of shape "
             f"{targets.shape}; use stratify=False"
         )
-    generator = _generator(rng)
+    generator = as_generator(rng)
     order = generator.permutation(n)
     # Without stratify, all examples are of one class.
     classes, index, counts = np.unique(
@@ -201,13 +201,3 @@ def finite_rows(data: NDArray[Any], who: str, name: str, first: int) -> NDArray[
             f"{who}: {name} has {data[index]} in {where}; remove or replace such values first"
         )
     return data
-
-
-def _generator(rng: np.random.Generator | None) -> np.random.Generator:
-    generator = ag.random_generator() if rng is None else rng
-    if not isinstance(generator, np.random.Generator):
-        raise TypeError(
-            f"rng must be a NumPy Generator, not {generator!r}; "
-            f"np.random.default_rng(seed) makes one"
-        )
-    return generator

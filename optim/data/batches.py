@@ -11,8 +11,8 @@ from typing import Any, final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..options import count
-from .arrays import _generator, as_array, common_length
+from ..options import as_generator, count
+from .arrays import as_array, common_length
 
 __all__ = ["Minibatches", "minibatches"]
 
@@ -65,7 +65,7 @@ class Minibatches:
                 f"{self.n_examples} examples and batches have {size}"
             )
         self.batch_size, self.shuffle, self.last = size, bool(shuffle), last
-        self.rng = None if rng is None else _generator(rng)
+        self.rng = None if rng is None else as_generator(rng)
         #: Where each batch starts, and where the last one ends.
         self._bounds = _bounds(self.n_examples, self.batch_size, last)
         # Of the epoch begun last: the generator's state at its start, and the batches given out.
@@ -97,7 +97,7 @@ class Minibatches:
 
     def _order(self) -> NDArray[np.intp] | None:
         """Begin an epoch, or go on with the one whose state was loaded."""
-        generator = _generator(self.rng) if self.shuffle else None
+        generator = as_generator(self.rng) if self.shuffle else None
         if self._resumed:
             # Its order once more; the generator itself has been where it was when that was drawn.
             self._resumed = False
@@ -119,7 +119,7 @@ class Minibatches:
         The state of the generator is part of it, at the start of the epoch and now, and so is
         what the order depends on (of ``rows`` a checksum).
         """
-        generator = _generator(self.rng) if self.shuffle else None
+        generator = as_generator(self.rng) if self.shuffle else None
         return {
             "n_examples": self.n_examples,
             "batch_size": self.batch_size,
@@ -154,7 +154,7 @@ class Minibatches:
         if self.shuffle:
             if done and began is None:
                 raise ValueError("this state is of an epoch in an order that it does not tell")
-            generator = _generator(self.rng)
+            generator = as_generator(self.rng)
             theirs, ours = state["rng"]["bit_generator"], generator.bit_generator.state
             if theirs != ours["bit_generator"]:
                 raise ValueError(
@@ -275,6 +275,6 @@ def _rows(rows: ArrayLike, n: int) -> NDArray[np.intp]:
 
 def _at(generator: np.random.Generator | None, state: Mapping[str, Any]) -> np.random.Generator:
     """Make a generator of the same kind that is at a state."""
-    again = type(_generator(generator).bit_generator)()
+    again = type(as_generator(generator).bit_generator)()
     again.state = state
     return np.random.Generator(again)

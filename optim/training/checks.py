@@ -12,19 +12,10 @@ from numpy.typing import NDArray
 
 from autograd_core import Tensor
 
-__all__ = ["Casting", "as_rows", "first_bad", "positive", "refuse_nonfinite"]
+__all__ = ["Casting", "as_rows", "first_bad", "refuse_nonfinite"]
 
 #: Rows that are looked at in one go, so that a mask of the whole data is never made.
 CHUNK = 1 << 16
-
-
-def positive(name: str, value: Any) -> int:
-    """Return a whole number of 1 or more."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"fit: {name} must be a whole number, not {value!r}")
-    if value < 1:
-        raise ValueError(f"fit: {name} must be 1 or more, not {value}")
-    return int(value)
 
 
 def as_rows(name: str, given: Any) -> Any:

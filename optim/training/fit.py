@@ -15,15 +15,15 @@ import numpy as np
 import autograd_core as ag
 from autograd_core import Tensor
 
-from ..data.arrays import _generator
 from ..files import remove_leftovers
 from ..optimizers.optimizer import Optimizer
 from ..optimizers.registry import make_optimizer
+from ..options import as_generator, count
 from ..schedules.early_stopping import EarlyStopping
 from ..schedules.schedule import Schedule
 from ..schedules.scheduler import Scheduler
 from .callbacks import Callback
-from .checks import Casting, positive
+from .checks import Casting
 from .feed import Feed, make_feed
 from .history import History
 from .metrics import Metric, read_metrics, set_modes
@@ -119,9 +119,9 @@ def fit(
     _check_model(model)
     if not callable(loss):
         raise TypeError(f"fit: loss must be a function of output and target, not {loss!r}")
-    epochs = positive("epochs", epochs)
+    epochs = count("fit", "epochs", epochs)
     if checkpoint_every is not None:
-        checkpoint_every = positive("checkpoint_every", checkpoint_every)
+        checkpoint_every = count("fit", "checkpoint_every", checkpoint_every)
         if checkpoint is None:
             raise ValueError("fit: checkpoint_every needs checkpoint, the file to write")
     clip_norm, clip_value = _limit("clip_norm", clip_norm), _limit("clip_value", clip_value)
@@ -143,7 +143,8 @@ def fit(
     optimizer = _optimizer(optimizer, lr, model)
     casting = Casting(_dtype(model), lambda x: _output(model, x))
     ways: dict[str, Any] = dict(
-        batch_size=positive("batch_size", batch_size), rng=None if rng is None else _generator(rng)
+        batch_size=count("fit", "batch_size", batch_size),
+        rng=None if rng is None else as_generator(rng),
     )
     feed = make_feed("data", data, casting, shuffle=shuffle, last=last, **ways)
     held_out = None
