@@ -32,7 +32,7 @@ from .functions import *  # noqa: F403 - the stub of functions lists them
 from .graph import Node, topological_order
 from .inspection import Explanation, Held, Inspection, explain, held, inspect
 from .primitives import Primitive, primitive
-from .record import keep_values, no_grad, recording
+from .record import keep_values, no_grad, recording, scope
 from .registry import OPS, ZERO, Domain, Op, Scatter, defop, derived
 from .settings import check_primitives, default_dtype, get_default_dtype, random_generator, seed
 from .tensor import Tensor
@@ -105,6 +105,7 @@ __all__ = [
     "primitive",
     "random_generator",
     "recording",
+    "scope",
     "seed",
     "special",
     "stop_gradient",

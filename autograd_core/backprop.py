@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from bisect import bisect
 from collections.abc import Callable, Collection, Iterable
 from sys import getrefcount
 from typing import Any, Literal, NamedTuple
@@ -20,7 +21,14 @@ import numpy as np
 
 from . import hooks
 from .errors import GradientError, OverwrittenError, ReleasedError
-from .graph import Node, conj, find_overwritten, refuse_unknown_shape, topological_order
+from .graph import (
+    Node,
+    conj,
+    find_overwritten,
+    next_number,
+    refuse_unknown_shape,
+    topological_order,
+)
 from .ops.indexing import scatter, setitem
 from .record import Watcher, explain_rule, project, watcher
 from .registry import PROJECTION, REAL, ZERO, Erase, Op, Scatter, known
@@ -121,12 +129,23 @@ def transpose(
     return _gradients(needed, seeds, set(wanted), lift, hooked, watch)
 
 
-def node_gradients(root: Node, seed: Any) -> dict[Node, Any]:
+def node_gradients(
+    root: Node | dict[Node, Any], seed: Any = None, *, tell: bool = False
+) -> dict[Node, Any]:
     """Return the gradient at every node of the graph of ``root``, for drawings.
 
     The gradient of a node with several outputs is a list of theirs. Hooks are not called.
+
+    Args:
+        root: a node; or several, each with its seed, whose gradients are summed.
+        seed: the gradient to start from at a single root.
+        tell: whether who inspects here is told of the walk.
     """
-    return differentiate({root: seed}, topological_order([root]), call_hooks=False)
+    roots = root if isinstance(root, dict) else {root: seed}
+    seeds = {node: conj(g) for node, g in roots.items()}
+    watch = watcher.get() if tell else None
+    found = transpose(seeds, topological_order(roots), call_hooks=False, watch=watch)
+    return {node: conj(g) for node, g in found.items()}
 
 
 def _gradients(
@@ -243,6 +262,7 @@ def _walk(
     owned: set[Node] = set()
     found: dict[Node, Any] = {}
     included = None if wanted is None else set(order)
+    visits: list[tuple[int, int]] = []
     for node in reversed(order):
         g = gradients.pop(node, None)
         if g is None:
@@ -267,6 +287,7 @@ def _walk(
             raise released(node)
         out = node.out
         if lift:
+            visits.append((next_number(), node.number))
             out, operands = lifted(node, lift)
         if out is None:
             out = node
@@ -341,7 +362,27 @@ def _walk(
         if erased is not None:
             mine = node in owned and node not in found and watch is None
             _erase(gradients, owned, node, *erased, g, mine, lift)
+    if visits:
+        _mark_rules(found.values(), visits)
     return found
+
+
+def _mark_rules(found: Iterable[Any], visits: list[tuple[int, int]]) -> None:
+    """Note on nodes that rules recorded, whose rule it was: the node visited when they were."""
+    first = [number for number, _ in visits]
+    stack = [g._node for g in found if getattr(g, "_node", None) is not None]
+    seen = set(stack)
+    while stack:
+        node = stack.pop()
+        place = bisect(first, node.number) - 1
+        if place < 0:
+            continue  # older than the walk
+        if not hasattr(node, "rule"):
+            node.rule = visits[place][1]
+        for parent in node.parents:
+            if parent is not None and parent not in seen:
+                seen.add(parent)
+                stack.append(parent)
 
 
 def _erase(

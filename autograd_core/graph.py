@@ -70,6 +70,9 @@ class Node:
     ``derived``
         None, or ``(op, first number)`` on the result of a composition such as ``var``: what this
         node reaches with at least that number was recorded inside it.
+    ``rule``
+        of what a rule computed on a walk back that was recorded, the number of the node whose rule
+        it is; not set on others.
     ``hooks``
         None, or what is called with the gradient here; see `autograd_core.hooks`.
     """
@@ -86,8 +89,11 @@ class Node:
         "out",
         "params",
         "parents",
+        "rule",
         "shape",
     )
+
+    rule: int
 
     def __init__(
         self,

@@ -15,7 +15,7 @@ from .errors import ShapeError
 from .graph import Node, StandIn, next_number
 from .registry import PROJECTION, Op
 
-__all__ = ["Watcher", "keep_values", "no_grad", "record", "recording"]
+__all__ = ["Watcher", "keep_values", "no_grad", "record", "recording", "scope"]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -33,6 +33,9 @@ class Watcher(Protocol):
 
     def made(self, node: Node, value: Any) -> None:
         """Learn that a leaf of this value was made."""
+
+    def entering(self, part: Any) -> AbstractContextManager[None]:
+        """A block that is a call of ``part``, a module or the name of a scope."""
 
     def where(self, what: Any) -> str | None:
         """Say where a node, or a value by its identity, was made: file, line and code."""
@@ -64,6 +67,42 @@ class Watcher(Protocol):
 
 #: Who is told of walks and, wherever one records, of nodes. Local to the context.
 watcher: ContextVar[Watcher | None] = ContextVar("autograd_core.watcher", default=None)
+
+
+class scope:
+    """A block whose boxes belong together: drawings frame them, inspection tells it.
+
+    A module does so for what its call computes; this is for code without modules.
+
+    >>> import autograd_core as ag
+    >>> x = ag.Tensor(2.0, requires_grad=True)
+    >>> with ag.inspect() as seen:
+    ...     with ag.scope("encoder"):
+    ...         y = x * x
+    >>> seen.call(y).part
+    'encoder'
+
+    Raises:
+        TypeError: the name is no string.
+    """
+
+    def __init__(self, name: str) -> None:
+        if not isinstance(name, str):
+            raise TypeError(f"scope: the name must be a string, not {type(name).__name__}")
+        self._name = name
+        self._open: list[AbstractContextManager[None] | None] = []
+
+    def __enter__(self) -> None:
+        watch = watcher.get()
+        block = None if watch is None else watch.entering(self._name)
+        if block is not None:
+            block.__enter__()
+        self._open.append(block)
+
+    def __exit__(self, *error: Any) -> None:
+        block = self._open.pop()
+        if block is not None:
+            block.__exit__(*error)
 
 
 def recording() -> bool:

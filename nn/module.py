@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from autograd_core import Tensor
+from autograd_core.record import watcher
 from optim.options import flag
 
 from .members import flatten, in_its_place, is_leaf, is_parameter, join
@@ -73,7 +74,11 @@ class Module(ABC):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the output, see ``forward``."""
-        return self.forward(*args, **kwargs)
+        watch = watcher.get()
+        if watch is None:
+            return self.forward(*args, **kwargs)
+        with watch.entering(self):
+            return self.forward(*args, **kwargs)
 
     # -- what it holds ------------------------------------------------------------------------
 
@@ -84,15 +89,19 @@ class Module(ABC):
             parameter = is_parameter(held) or held in known
             if not is_leaf(value) or (parameter and not (is_parameter(value) or value in known)):
                 raise TypeError(in_its_place(type(self).__name__, name, value, parameter))
-        new = {tensor for _, tensor in flatten(name, value) if is_parameter(tensor)}
+        new = {tensor: None for _, tensor in flatten(name, value) if is_parameter(tensor)}
         if new:
             object.__setattr__(self, "_known", known | new)
         object.__setattr__(self, name, value)
 
     @property
-    def _known_parameters(self) -> frozenset[Tensor]:
-        """Tensors here that were parameters once: frozen ones still are, also in a copy."""
-        known: frozenset[Tensor] = self.__dict__.get("_known", frozenset())
+    def _known_parameters(self) -> dict[Tensor, None]:
+        """Tensors here that were parameters once: frozen ones still are, also in a copy.
+
+        A set in the order in which they were set, so that a copy makes its tensors in that order.
+        It is replaced and never written.
+        """
+        known: dict[Tensor, None] = self.__dict__.get("_known", {})
         return known
 
     def _members(self) -> list[tuple[str, Tensor | Module]]:
@@ -101,7 +110,7 @@ class Module(ABC):
         for attribute, held in list(vars(self).items()):  # a list: another thread may add to it
             if isinstance(held, (Tensor, Module)):
                 found.append((attribute, held))
-            elif isinstance(held, (list, tuple, dict)):
+            elif isinstance(held, (list, tuple, dict)) and attribute != "_known":
                 found += flatten(attribute, held)
         return [(name, held) for name, held in found if isinstance(held, Module) or is_leaf(held)]
 
@@ -125,17 +134,18 @@ class Module(ABC):
         learned: set[Tensor] = set()
         spared: set[Tensor] = set()
         for path, module, members in self._walk():
-            known, held = module._known_parameters, set()
+            known = module._known_parameters
+            held: dict[Tensor, None] = {}
             for name, tensor in members:
                 if isinstance(tensor, Tensor):
                     found.setdefault(tensor, join(path, name))
                     if tensor in known or is_parameter(tensor):
-                        held.add(tensor)
+                        held[tensor] = None
                     if name.partition(".")[0] in module.spared:
                         spared.add(tensor)
             if held != known:  # something in a list was frozen, say, or is no more
-                object.__setattr__(module, "_known", frozenset(held))
-            learned |= held
+                object.__setattr__(module, "_known", held)
+            learned.update(held)
         if len(set(found.values())) < len(found):
             raise ValueError(_ambiguous(self, list(found.values())))
         parameters = {tensor: path for tensor, path in found.items() if tensor in learned}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .calls import Call
 from .explain import Edge, Explanation, Path, explain
 from .held import Held, HeldArray, held
 from .inspector import Inspection, inspect
@@ -10,6 +11,7 @@ from .report import Operand, Report, Step
 from .walks import Sent, Walk
 
 __all__ = [
+    "Call",
     "Edge",
     "Explanation",
     "Held",

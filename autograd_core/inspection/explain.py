@@ -220,6 +220,9 @@ class _Recorder:
     def made(self, node: Node, value: Any) -> None:
         pass
 
+    def entering(self, part: Any) -> AbstractContextManager[None]:
+        return nullcontext()
+
     def where(self, what: Any) -> str | None:
         return None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -92,6 +92,14 @@ class Held:
 _MOST = 10
 
 
+#: From a node to the operands, the result and the parameters that it keeps.
+Kept = Callable[[Node], tuple[tuple[Any, ...] | None, Any, dict[str, Any]]]
+
+
+def _now(node: Node) -> tuple[tuple[Any, ...] | None, Any, dict[str, Any]]:
+    return node.operands, node.out, node.params
+
+
 def held(tensor: Tensor) -> Held:
     """Count what the graph behind ``tensor`` keeps alive for the backward pass.
 
@@ -110,20 +118,29 @@ def held(tensor: Tensor) -> Held:
     >>> held(y).total
     0
     """
-    if type(tensor) is not Tensor:
-        raise TypeError(f"held: a Tensor is needed, not {type(tensor).__name__}")
-    if tensor._node is None:
-        raise GradientError(
-            "held: nothing was recorded for this tensor, since it depends on no leaf with "
-            "requires_grad=True, or was computed within no_grad()"
-        )
-    order = topological_order([tensor._node])
+    return held_by([tensor])
+
+
+def held_by(tensors: Iterable[Tensor | Node], kept: Kept = _now) -> Held:
+    """Do what `held` does for several tensors or nodes, each node holding what ``kept`` tells."""
+    roots = []
+    for t in tensors:
+        node = t if type(t) is Node else t._node if type(t) is Tensor else t
+        if node is None:
+            raise GradientError(
+                "held: nothing was recorded for this tensor, since it depends on no leaf with "
+                "requires_grad=True, or was computed within no_grad()"
+            )
+        if type(node) is not Node:
+            raise TypeError(f"held: a Tensor is needed, not {type(t).__name__}")
+        roots.append(node)
+    order = topological_order(roots)
     # By the array that owns the memory, which is kept so that its identity stays its own.
     holders: dict[int, tuple[Any, str, dict[Node, None]]] = {}
     bookkeeping = 0
     for node in order:
         bookkeeping += _bookkeeping(node)
-        for array, kind in _arrays(node):
+        for array, kind in _arrays(node, *kept(node)):
             owner = _owner(array)
             entry = holders.setdefault(id(owner), (owner, kind, {}))
             entry[2][node] = None
@@ -141,17 +158,19 @@ def _owner(array: Any) -> Any:
     return array
 
 
-def _arrays(node: Node) -> Iterator[tuple[Any, str]]:
+def _arrays(
+    node: Node, operands: tuple[Any, ...] | None, out: Any, params: dict[str, Any]
+) -> Iterator[tuple[Any, str]]:
     """The arrays that a node holds, and what they are to it."""
-    for x, parent in zip(node.operands or (), node.parents, strict=False):
+    for x, parent in zip(operands or (), node.parents, strict=False):
         if isinstance(x, np.ndarray):
             if parent is None:
                 yield x, "operand"
             else:
                 yield x, "leaf" if _viewed(parent).op is None else "result"
-    for x in _inner(node.out):
+    for x in _inner(out):
         yield x, "result"
-    for key, value in node.params.items():
+    for key, value in params.items():
         for x in _inner(value):
             yield x, "note" if key.startswith("_") else "parameter"
 

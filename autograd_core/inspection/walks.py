@@ -31,6 +31,8 @@ class Walk:
         the outputs, and the gradients that the walk started from.
     ``visited``
         the nodes, newest first.
+    ``seconds``
+        how long the walk was at each node, inspection's own time left out.
     ``guarded``
         whether it was repeated with zero gradients kept zero (see the page on the engine).
 
@@ -44,6 +46,7 @@ class Walk:
         self.guarded = guarded
         self._gradients: dict[Node, Any] = {}
         self._sent: dict[Node, list[Any]] = {}
+        self.seconds: dict[Node, float] = {}
 
     # --- what the engine tells --------------------------------------------------------------
 
@@ -60,6 +63,11 @@ class Walk:
     def roots(self) -> dict[Node, Any]:
         """The outputs that the walk started from, and their gradients."""
         return {node: conj(g) for node, g in self._roots.items()}
+
+    @property
+    def order(self) -> list[Node]:
+        """The nodes that the walk was for, oldest first; none is visited that got no gradient."""
+        return list(self._order)
 
     @property
     def visited(self) -> list[Node]:

@@ -210,6 +210,15 @@ def test_a_state_that_does_not_fit_changes_nothing_and_lists_everything() -> Non
 
 
 @pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
+def test_a_copy_makes_its_parameters_in_order(duplicate: Any) -> None:
+    # The number of a leaf is when it was made, and drawings go by it.
+    for _ in range(5):
+        copied = duplicate(nn.MLP([2, 3, 3, 1]))
+        numbers = [p._node.number for p in copied.parameters() if p._node]
+        assert numbers == sorted(numbers)
+
+
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
 def test_modules_copy_and_pickle(duplicate: Any) -> None:
     model = nn.MLP([3, 4, 2])
     other = duplicate(model)
@@ -509,3 +518,14 @@ def test_a_parameter_that_was_replaced_is_let_go() -> None:
     module.w, module.several[0] = nn.Parameter(2.0), nn.Parameter(2.0)
     assert len(module.parameters()) == 2
     assert [gone() for gone in old] == [None, None]
+
+
+def test_finding_parameters_writes_no_tensor_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = Holder(w=nn.Parameter(1.0), several=[nn.Parameter(1.0)])
+
+    def written(tensor: ag.Tensor, *_: str) -> str:
+        raise AssertionError("a tensor was written out, which takes milliseconds")
+
+    monkeypatch.setattr(ag.Tensor, "__repr__", written)
+    monkeypatch.setattr(ag.Tensor, "__format__", written)
+    assert names(module) == ["w", "several.0"]
