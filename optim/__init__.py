@@ -26,6 +26,7 @@ from .training.callbacks import Callback
 from .training.divergence import DivergenceError
 from .training.fit import fit
 from .training.history import History
+from .training.layer_statistics import LayerStatistics
 from .training.metrics import METRICS
 from .training.run import Training
 
@@ -48,6 +49,7 @@ __all__ = [
     "HalveOnPlateau",
     "History",
     "InverseTime",
+    "LayerStatistics",
     "Lion",
     "Minibatches",
     "OneCycle",
