@@ -23,7 +23,7 @@ from .figures import (
     save_figure,
 )
 from .files import write
-from .text import LABEL_FONT, clean, fit, number, width
+from .text import LABEL_FONT, clean, fit, number, short, width
 
 __all__ = ["curves", "curves_svg", "save_curves"]
 
@@ -74,8 +74,12 @@ def curves(history: History, *, stop: int | None = None, title: str | None = Non
     score; and so is the epoch ``stop``, where early stopping ended a run, or would have. A
     "learning rate" that never changes has no axes beside others.
 
+    What ``optim.fit`` returns knows its stop, and whether more or less is better of what stopped
+    it. A fitted estimator that has a ``loss_curve_`` may be given as well.
+
     Raises:
         ImportError: no matplotlib; `curves_svg` needs none.
+        TypeError: no mapping from names to lists of numbers.
         ValueError: nothing to draw; a stop outside the epochs.
     """
     panels = _panels(history, stop)
@@ -160,11 +164,12 @@ def save_curves(
 def _panels(history: History, stop: int | None) -> list[_Panel]:
     """Sort the curves by what they measure, in the order in which they come."""
     found: dict[str, list[tuple[str, str, list[float | None]]]] = {}
+    history, stop, modes = _read(history, stop)
     for name, values in history.items():
         words = name.replace("_", " ").replace("/", " ").replace("-", " ").split()
         roles = [_ROLES[word.lower()] for word in words if word.lower() in _ROLES]
         rest = " ".join(word for word in words if word.lower() not in _ROLES)
-        numbers = [None if value is None else float(value) for value in values]
+        numbers = _numbers(name, values)
         role = roles[0] if roles else ""
         found.setdefault(clean(rest or "value"), []).append((clean(name), role, numbers))
     if not any(numbers for group in found.values() for _, _, numbers in group):
@@ -172,15 +177,53 @@ def _panels(history: History, stop: int | None) -> list[_Panel]:
     rates = found.get(_RATE, [])
     if len(found) > 1 and len({value for *_, numbers in rates for value in numbers}) == 1:
         del found[_RATE]
-    panels = [_panel(quantity, group, stop) for quantity, group in found.items()]
+    panels = [_panel(quantity, group, stop, modes) for quantity, group in found.items()]
     epochs = max(panel.epochs for panel in panels)
     if stop is not None and not 1 <= stop <= epochs:
         raise ValueError(f"the stop is an epoch from 1 to {epochs}, which the history has: {stop}")
     return panels
 
 
+def _read(history: Any, stop: int | None) -> tuple[History, int | None, dict[str, str]]:
+    """The curves, the stop, and of which of them more ("max") or less ("min") is better."""
+    modes: dict[str, str] = {}
+    if hasattr(history, "loss_curve_"):
+        scores = getattr(history, "validation_scores_", None)
+        if scores is not None and len(scores) and stop is None:
+            # Scores are there if it was to stop early, and epochs are left if it did.
+            epochs = len(history.loss_curve_)
+            stop = epochs if epochs < getattr(history, "max_iter", epochs) else None
+        history = {"training loss": history.loss_curve_}
+        if scores is not None and len(scores):
+            history["validation score"] = scores
+    elif isinstance(history, Mapping):
+        reason, monitor = getattr(history, "stopped", None), getattr(history, "monitor", None)
+        if stop is None and str(reason).startswith("early stopping"):
+            stop = getattr(history, "epochs", None)
+        if isinstance(monitor, str):
+            modes[clean(monitor)] = getattr(history, "mode", "min")
+    else:
+        raise TypeError(
+            "curves: history maps names to numbers, one for each epoch, as optim.fit returns it, "
+            f"not {type(history).__name__}"
+        )
+    return history, stop, modes
+
+
+def _numbers(name: Any, values: Any) -> list[float | None]:
+    try:
+        return [None if value is None else float(value) for value in values]
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"curves: {name!r} must be a list of numbers, one for each epoch, got {short(values)}"
+        ) from None
+
+
 def _panel(
-    quantity: str, group: Sequence[tuple[str, str, list[float | None]]], stop: int | None
+    quantity: str,
+    group: Sequence[tuple[str, str, list[float | None]]],
+    stop: int | None,
+    modes: Mapping[str, str],
 ) -> _Panel:
     lines: list[_Curve] = []
     for i, (name, role, numbers) in enumerate(group):
@@ -197,7 +240,8 @@ def _panel(
     for line in lines:
         if line.role == "validation" and line.values and best is None:
             words = quantity.lower().split()
-            choose = max if any(word in _HIGHER_IS_BETTER for word in words) else min
+            more = "max" if any(word in _HIGHER_IS_BETTER for word in words) else "min"
+            choose = max if modes.get(line.name, more) == "max" else min
             value = choose(line.values)
             best = (line.epochs[line.values.index(value)], value)
     return _Panel(quantity, tuple(lines), best, stop, max(len(numbers) for _, _, numbers in group))

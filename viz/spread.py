@@ -18,21 +18,22 @@ Runs = Mapping[str, Iterable[float | Iterable[float]]]
 
 
 def spread(
-    runs: Runs,
+    runs: Any,
     *,
-    quantity: str = "value",
+    quantity: str | None = None,
     xlabel: str = "epoch",
     first: int = 1,
     title: str | None = None,
 ) -> Any:
     """Draw runs over several seeds with their mean and spread, as a matplotlib figure.
 
-    ``runs`` maps names to runs. If a run is a curve (a list of numbers, the first at ``first``), it
-    is a faint line, the mean a strong one, and the band around it one standard deviation (over
-    n - 1) to each side; the mean goes as far as every run does and is finite. If a run is one
-    number, it is a dot, and mean and standard deviation stand beside the dots and under
-    them. Names hold up to 8 kinds of runs. A single run has no spread; where each name has but one,
-    they are not counted.
+    ``runs`` maps names to runs, or is a list of runs. If a run is a curve (a list of numbers, the
+    first at ``first``), it is a faint line, the mean a strong one, and the band around it one
+    standard deviation (over n - 1) to each side; the mean goes as far as every run does and is
+    finite. If a run is a mapping, as ``optim.fit`` returns, ``quantity`` says which of its curves
+    is drawn: by default the validation loss, or else the training loss. If a run is one number, it
+    is a dot, and mean and standard deviation stand beside the dots and under them. Names hold up to
+    8 kinds of runs. A single run has no spread; where each name has but one, they are not counted.
 
     Raises:
         ValueError: no runs, curves mixed with numbers, nothing finite.
@@ -42,13 +43,14 @@ def spread(
     >>> figure.axes[0].get_xticklabels()[0].get_text()
     'random\\n0.950 ± 0.014 (2 runs)'
     """
+    runs, quantity = _of_quantity(runs, quantity)
     groups, curves = _groups(runs)
     single = all(len(lines) == 1 for lines in groups.values())
     figure = new_figure(5.8 if curves else max(4.2, 1.9 * len(groups) + 1.0), 4.0, "spread", title)
     axes = figure.subplots()
     if curves:
         for i, (name, lines) in enumerate(groups.items()):
-            _draw_curves(axes, name if single else f"{name}: {_counted(lines)}", lines, first, i)
+            _draw_curves(axes, _titled(name, lines, single), lines, first, i)
         axes.xaxis.get_major_locator().set_params(integer=True)
         dress(axes, xlabel, quantity)
         axes.legend(frameon=False, fontsize="small")
@@ -62,6 +64,40 @@ def spread(
     axes.set_xlim(-0.5, len(words) - 0.5)
     axes.grid(visible=False, axis="x")
     return figure
+
+
+def _of_quantity(runs: Any, quantity: str | None) -> tuple[Runs, str]:
+    """Runs by name, as numbers; where they are histories, their curves of one quantity."""
+    if not isinstance(runs, Mapping):
+        if not isinstance(runs, Iterable) or isinstance(runs, str):
+            raise TypeError(
+                "spread: runs maps names to lists of runs, or is a list of runs, not "
+                f"{type(runs).__name__}"
+            )
+        runs = {"": list(runs)}
+    given = {name: list(of) for name, of in runs.items() if isinstance(of, Iterable)}
+    histories = [run for of in given.values() for run in of if isinstance(run, Mapping)]
+    if len(given) < len(runs) or not histories:
+        return runs, quantity or "value"
+    losses = ("validation loss", "training loss")
+    known = dict.fromkeys(name for run in histories for name in run)
+    chosen = quantity or next((q for q in losses if all(q in run for run in histories)), None)
+    if chosen is None or not all(chosen in run for run in histories):
+        what = "a loss" if chosen is None else repr(chosen)
+        there = f"choose a quantity of {', '.join(map(repr, known))}" if known else "all are empty"
+        raise ValueError(f"spread: not every run has {what}; {there}")
+    pick = {
+        name: [run[chosen] if isinstance(run, Mapping) else run for run in of]
+        for name, of in given.items()
+    }
+    return pick, chosen
+
+
+def _titled(name: str, lines: list[NDArray[Any]], single: bool) -> str:
+    """What the legend says of a name."""
+    if single and name:
+        return name
+    return f"{name}: {_counted(lines)}" if name else _counted(lines)
 
 
 def _counted(lines: list[NDArray[Any]]) -> str:

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from .figures import BLUE, DASHES, MARKERS, PALETTE, dress, floats, new_figure, plain_text
+from .figures import BLUE, DASHES, MARKERS, PALETTE, dress, floats, new_figure, plain_text, values
+from .given import module_of, weights_of
 
 __all__ = ["layer_statistics"]
 
@@ -31,10 +32,10 @@ class _Panel:
 
 
 def layer_statistics(
-    record: Record | Mapping[str, Record],
+    record: Any,
     *,
     statistics: Sequence[str] | None = None,
-    xlabel: str = "step",
+    xlabel: str | None = None,
     title: str | None = None,
     log: bool | None = None,
 ) -> Any:
@@ -46,7 +47,11 @@ def layer_statistics(
     first to the last. A layer may lack a statistic. What is not finite is left out and counted.
     ``statistics`` names those to draw, instead of all.
 
-    A mapping from names of networks to such records compares them: over the layers by a line for
+    What holds such a record as ``layers`` may be given itself: the callback
+    ``optim.LayerStatistics`` that followed a training, what ``optim.diagnose`` found. Of a module
+    the norms of its weights are drawn, and of their gradients, if ``backward()`` left some.
+
+    A mapping from names of networks to any of these compares them: over the layers by a line for
     each, over the steps by a panel for each, at one scale.
 
     The axis of a statistic is logarithmic if its values are positive and span more than two powers
@@ -61,8 +66,9 @@ def layer_statistics(
     >>> figure.axes[0].get_yscale()
     'log'
     """
-    records = _by_name(record)
+    records, at, along = _by_name(record)
     panels = _panels(records, statistics)
+    xlabel = xlabel or along
     order = list(dict.fromkeys(layer for of in records.values() for layer in of))
     beside = len(records) if any(panel.over_steps for panel in panels) else 1
     columns = beside if 1 < beside <= 4 else min(3, len(panels))
@@ -73,14 +79,17 @@ def layer_statistics(
     limits: dict[str, list[Any]] = {}
     for panel, axes in zip(panels, places, strict=False):
         arrays = [
-            values for each in panels if each.statistic == panel.statistic
-            for line in each.lines.values() for values in line.values()
+            v for each in panels if each.statistic == panel.statistic
+            for line in each.lines.values() for v in line.values()
         ]  # fmt: skip
         finite = np.concatenate([v[np.isfinite(v)] for v in arrays])
         logarithmic = _logarithmic(finite, log, panel.statistic)
-        shown = [values for line in panel.lines.values() for values in line.values()]
+        shown = [v for line in panel.lines.values() for v in line.values()]
         lost = sum(int(np.count_nonzero(~np.isfinite(v))) for v in shown)
-        (_over_steps if panel.over_steps else _over_layers)(axes, panel.lines, order)
+        if panel.over_steps:
+            _over_steps(axes, panel.lines, order, at.get(panel.title))
+        else:
+            _over_layers(axes, panel.lines, order)
         if logarithmic:
             axes.set_yscale("log")
         told = [panel.title, f"{lost} not finite, left out" if lost else ""]
@@ -105,11 +114,45 @@ def layer_statistics(
     return figure
 
 
-def _by_name(record: Any) -> dict[str, Record]:
-    """The records by network, the only one without a name."""
+def _by_name(record: Any) -> tuple[dict[str, Record], dict[str, Any], str]:
+    """The records by network, the only one without a name; where steps lie, and what they are."""
+    given = record if isinstance(record, Mapping) else {"": record}
+    at, along = {}, "step"
+    held: dict[str, Any] = {}
+    for name, each in given.items():
+        of = _held(each)
+        held[name] = each if of is None else of
+        if of is not None:
+            at[name] = getattr(each, "at", None)
+            along = getattr(each, "xlabel", along)
+    if not isinstance(record, Mapping):
+        return _checked(held[""]), at, along
+    return _checked(held), at, along
+
+
+def _held(x: Any) -> Record | None:
+    """The record that ``x`` holds; None if it may be one itself."""
+    if isinstance(x, Mapping):
+        return None
+    module = module_of(x)
+    if module is None:
+        layers = getattr(x, "layers", None)
+        return layers if isinstance(layers, Mapping) else None
+    record: dict[str, dict[str, float]] = {}
+    if not weights_of(module):
+        raise ValueError(f"layer_statistics: {type(x).__name__} has no weights to draw")
+    for name, weight in weights_of(module):
+        record[name] = {"weight norm": float(np.linalg.norm(values(weight)))}
+        if weight.grad is not None:
+            record[name]["gradient norm"] = float(np.linalg.norm(values(weight.grad)))
+    return record
+
+
+def _checked(record: Any) -> dict[str, Record]:
     wrong = TypeError(
         "layer_statistics: record maps layers to mappings from statistics to numbers, for "
-        'instance {"layers.0": {"gradient norm": 0.3}}, or names of networks to such records'
+        'instance {"layers.0": {"gradient norm": 0.3}}, or names of networks to such records; or '
+        "it is a module, an optim.LayerStatistics or what optim.diagnose returned"
     )
     if not isinstance(record, Mapping) or not all(isinstance(m, Mapping) for m in record.values()):
         raise wrong
@@ -199,7 +242,7 @@ def _over_layers(axes: Any, lines: Mapping[str, Any], order: list[str]) -> None:
         axes.legend(frameon=False)
 
 
-def _over_steps(axes: Any, lines: Mapping[str, Any], order: list[str]) -> None:
+def _over_steps(axes: Any, lines: Mapping[str, Any], order: list[str], at: Any) -> None:
     """A line a layer: the colour tells how deep it lies, dashes tell neighbours apart."""
     from matplotlib import colormaps
 
@@ -207,7 +250,7 @@ def _over_steps(axes: Any, lines: Mapping[str, Any], order: list[str]) -> None:
     shades = colormaps["plasma"](np.linspace(0.0, 0.62, max(2, len(order))))
     for layer, series in lines[""].items():
         i = order.index(layer)
-        steps = np.arange(1, len(series) + 1)
+        steps = np.arange(1, len(series) + 1) if at is None else np.asarray(at)
         there = np.isfinite(series)
         axes.plot(
             steps[there], series[there], color=shades[i], linewidth=1.6, label=plain_text(layer),

@@ -22,28 +22,32 @@ from .figures import (
     read_span,
     values,
 )
+from .given import asked_classes, asked_heights, features, named
 
 __all__ = ["decision_regions", "neuron_surface"]
 
 Array = NDArray[Any]
 #: Takes points of shape (n, 2).
 Function = Callable[[Any], Any]
+#: What the two inputs are called where nothing else is known of them.
+NAMES = ("x₁", "x₂")
 
 
 def neuron_surface(
-    neuron: Function | Mapping[str, Function],
+    neuron: Any,
     *,
     span: tuple[float, float] = (-5.0, 5.0),
     resolution: int = 81,
-    names: tuple[str, str] = ("x₁", "x₂"),
+    names: tuple[str, str] | None = None,
     output: str = "h(x)",
     title: str | None = None,
 ) -> Any:
     """Draw a function of a 2-d input as a surface, and from above, as a matplotlib figure.
 
     For an artificial neuron, h(x) = g(b + Σ wᵢxᵢ), the surface is a ridge: it varies along w only.
-    ``neuron`` maps points of shape (n, 2) to (n,) or (n, 1): a module, or any function of an array;
-    a mapping from titles to such functions draws them side by side at one scale. Both inputs run
+    ``neuron`` maps points of shape (n, 2) to (n,) or (n, 1): a module, or any function of an array,
+    or a fitted estimator (its decision function, or the second class's probability, or what it
+    predicts); a mapping from titles to such draws them side by side at one scale. Both inputs run
     over ``span``. A module is used in evaluation mode and left in the mode it had.
 
     Raises:
@@ -54,7 +58,8 @@ def neuron_surface(
     >>> [axes.get_title() for axes in figure.axes[:2]]
     ['', 'from above']
     """
-    neurons = _by_title(neuron, "neuron_surface")
+    neurons = _by_title(neuron, "neuron_surface", asked_heights)
+    names = names or features(neuron) or NAMES
     low, high = read_span(span, "neuron_surface")
     axis = np.linspace(low, high, _count(resolution, "neuron_surface"))
     grid = np.meshgrid(axis, axis)
@@ -64,8 +69,11 @@ def neuron_surface(
     if top - bottom < 1e-12 * max(1.0, abs(top)):
         bottom, top = bottom - 0.5, top + 0.5
     n = len(heights)
-    size = (3.6 * n + 0.8, 6.4) if n > 1 else (8.4, 3.9)
+    size = (3.6 * n + 0.8, 6.4) if n > 1 else (8.8, 4.1)
     figure = new_figure(*size, "neuron_surface", title)
+    if n == 1:
+        # Words of axes in space reach beyond what the layout knows of.
+        figure.get_layout_engine().set(wspace=0.06, h_pad=0.12)
     from matplotlib.ticker import MaxNLocator
 
     rows, columns = (2, n) if n > 1 else (1, 2)
@@ -99,12 +107,13 @@ def neuron_surface(
 
 
 def decision_regions(
-    predict: Function | Mapping[str, Function],
-    X: ArrayLike,
-    y: ArrayLike,
+    predict: Any,
+    X: ArrayLike | None = None,
+    y: ArrayLike | None = None,
     *,
+    span: tuple[float, float] = (-5.0, 5.0),
     resolution: int = 301,
-    names: tuple[str, str] = ("x₁", "x₂"),
+    names: tuple[str, str] | None = None,
     title: str | None = None,
 ) -> Any:
     """Draw which class a classifier answers at each point of a plane, with the examples on it.
@@ -112,9 +121,12 @@ def decision_regions(
     ``X`` has shape (n, 2) and ``y`` a class for each row. ``predict`` maps points of shape (m, 2)
     to m classes, as those of ``y``, or to scores of shape (m, classes), of which the largest wins
     and column k means class k, or of shape (m, 1): the pre-activation of a single output, which
-    tells by its sign between the two classes of ``y``, 0 and 1 for instance. A mapping from titles
-    to such functions draws them side by side. Examples that it gets wrong are crossed out and
-    counted. A module is used in evaluation mode and left in the mode it had.
+    tells by its sign between the two classes of ``y``, 0 and 1 for instance. A fitted estimator is
+    asked by its ``predict``. A mapping from titles to such draws them side by side. Examples that
+    it gets wrong are crossed out and counted. A module is used in evaluation mode and left in the
+    mode it had.
+
+    Without ``X`` both inputs run over ``span``; without ``y`` the examples are dots.
 
     Returns the matplotlib figure. Up to 8 classes.
 
@@ -127,17 +139,22 @@ def decision_regions(
     >>> figure.axes[0].get_title()
     '1 of 3 wrong'
     """
-    predicts = _by_title(predict, "decision_regions")
+    predicts = _by_title(predict, "decision_regions", asked_classes)
+    names = names or features(X) or features(predict) or NAMES
     points, labels = _examples(X, y)
-    low, high = points.min(axis=0), points.max(axis=0)
-    margin = 0.15 * np.where(high > low, high - low, 1.0)
-    low, high = low - margin, high + margin
+    if len(points):
+        low, high = points.min(axis=0), points.max(axis=0)
+        margin = 0.15 * np.where(high > low, high - low, 1.0)
+        low, high = low - margin, high + margin
+    else:
+        low, high = np.array([read_span(span, "decision_regions")] * 2).T
     count = _count(resolution, "decision_regions")
     axes_of = [np.linspace(low[i], high[i], count) for i in (0, 1)]
     grid = np.stack(np.meshgrid(*axes_of), axis=-1).reshape(-1, 2)
     everywhere = np.concatenate([grid, points])
     found = {name: np.split(_classes(f, everywhere, labels), [len(grid)]) for name, f in predicts}
-    classes = _all_classes(labels, [answer for pair in found.values() for answer in pair])
+    told = [answer for pair in found.values() for answer in pair if len(answer)]
+    classes = _all_classes(labels, told)
     figure = new_figure(4.2 * len(found) + 1.2, 4.2, "decision_regions", title)
     panels = figure.subplots(1, len(found), squeeze=False)[0]
     tints = np.array([_tint(colour) for colour in PALETTE])
@@ -152,38 +169,49 @@ def decision_regions(
                 axes.contour(
                     *axes_of, index == k, levels=[0.5], colors=[BLACK], linewidths=0.8
                 )  # fmt: skip
-            rows = labels == classes[k]
+            # With no examples there is nothing on the region but its name in the legend.
+            shown = points[labels == classes[k]] if labels is not None else points[:0]
             axes.scatter(
-                *points[rows].T, s=46, color=PALETTE[k], marker=MARKERS[k], edgecolor="white",
+                *shown.T, s=46, color=PALETTE[k], marker=MARKERS[k], edgecolor="white",
                 linewidth=0.8, label=plain_text(f"class {classes[k]}"), zorder=3,
             )  # fmt: skip
-        wrong = answers != labels
-        axes.scatter(
-            *points[wrong].T, s=110, color=BLACK, marker="x", linewidth=1.4, zorder=4,
-            label="wrong",
-        )  # fmt: skip
-        told = f"{np.count_nonzero(wrong)} of {len(labels)} wrong"
-        dress(axes, *names, f"{name}: {told}" if name else told)
+        if labels is None:
+            axes.scatter(*points.T, s=14, color=BLACK, linewidth=0, zorder=3)
+            dress(axes, *names, name)
+        else:
+            wrong = answers != labels
+            axes.scatter(
+                *points[wrong].T, s=110, color=BLACK, marker="x", linewidth=1.4, zorder=4,
+                label="wrong",
+            )  # fmt: skip
+            counted = f"{np.count_nonzero(wrong)} of {len(labels)} wrong"
+            dress(axes, *names, f"{name}: {counted}" if name else counted)
         axes.grid(visible=False)
     handles, words = panels[0].get_legend_handles_labels()
-    if not any(np.any(answers != labels) for _, answers in found.values()):
+    if labels is not None and not any(np.any(a != labels) for _, a in found.values()):
         handles, words = handles[:-1], words[:-1]
     legend = figure.legend(handles, words, loc="outside right upper", frameon=True)
     legend.get_frame().set_edgecolor(GRID)
     return figure
 
 
-def _by_title(f: Function | Mapping[str, Function], who: str) -> list[tuple[str, Function]]:
+def _by_title(
+    f: Any, who: str, read: Callable[[Any, str], Function | None]
+) -> list[tuple[str, Function]]:
+    """The functions to draw by their titles; a single one has none."""
     given = dict(f) if isinstance(f, Mapping) else {"": f}
     if not given:
         raise ValueError(f"{who}: nothing to draw: the mapping is empty")
-    for name, function in given.items():
-        if not callable(function):
+    functions = []
+    for name, each in given.items():
+        function = read(each, who)
+        if function is None:
             raise TypeError(
-                f"{who}: expected a function of points of shape (n, 2)"
-                f"{f' for {name!r}' if name else ''}, got {type(function).__name__}"
+                f"{who}: expected a function of points of shape (n, 2), a module or a fitted "
+                f"estimator{f' for {name!r}' if name else ''}, got {named(each)}"
             )
-    return list(given.items())
+        functions.append((name, function))
+    return functions
 
 
 def _heights(f: Function, points: Array, name: str) -> Array:
@@ -204,7 +232,7 @@ def _heights(f: Function, points: Array, name: str) -> Array:
     return height
 
 
-def _classes(f: Function, points: Array, labels: Array) -> Array:
+def _classes(f: Function, points: Array, labels: Array | None) -> Array:
     """The class for each point, from classes or from scores."""
     answer = _evaluate(f, points)
     n = len(points)
@@ -231,8 +259,10 @@ def _classes(f: Function, points: Array, labels: Array) -> Array:
     return two
 
 
-def _two_classes(labels: Array) -> Array:
+def _two_classes(labels: Array | None) -> Array:
     """The classes that a negative and a positive score mean."""
+    if labels is None:
+        return np.array([0, 1])
     classes = np.unique(labels)
     if classes.dtype.kind in "biuf" and set(classes) <= {0, 1}:
         return np.array([0, 1], dtype=classes.dtype)
@@ -243,14 +273,14 @@ def _two_classes(labels: Array) -> Array:
     return classes
 
 
-def _all_classes(labels: Array, answers: list[Array]) -> Array:
-    named = {bool(array.dtype.kind in "US") for array in (labels, *answers)}
-    if len(named) > 1:
+def _all_classes(labels: Array | None, answers: list[Array]) -> Array:
+    every = answers if labels is None else [labels, *answers]
+    if len({bool(array.dtype.kind in "USO") for array in every}) > 1:
         raise ValueError(
-            f"decision_regions: y holds {labels.dtype} and predict gave {answers[0].dtype}: the "
+            f"decision_regions: y holds {every[0].dtype} and predict gave {every[-1].dtype}: the "
             "classes must be of one kind"
         )
-    classes = np.unique(np.concatenate([labels, *answers]))
+    classes = np.unique(np.concatenate(every))
     if len(classes) > len(PALETTE):
         hint = "predict its class, not a score" if answers[0].dtype.kind == "f" else "use fewer"
         raise ValueError(
@@ -260,14 +290,19 @@ def _all_classes(labels: Array, answers: list[Array]) -> Array:
     return classes
 
 
-def _examples(X: ArrayLike, y: ArrayLike) -> tuple[Array, Array]:
-    points, labels = values(X), values(y)
+def _examples(X: ArrayLike | None, y: ArrayLike | None) -> tuple[Array, Array | None]:
+    """The examples, of which there may be none, and their classes, if these are known."""
+    if X is None:
+        if y is not None:
+            raise ValueError("decision_regions: y has classes, and there is no X; pass both")
+        return np.empty((0, 2)), None
+    points, labels = values(X), None if y is None else values(y)
     if points.ndim != 2 or points.shape[1] != 2 or not len(points):
         raise ValueError(
             f"decision_regions: X must have shape (n, 2), two numbers for each of at least one "
             f"example, got {points.shape}"
         )
-    if labels.shape != (len(points),):
+    if labels is not None and labels.shape != (len(points),):
         raise ValueError(
             f"decision_regions: y must have shape ({len(points)},), a class for each row of X, "
             f"got {labels.shape}"
@@ -284,7 +319,11 @@ def _evaluate(f: Function, points: Array) -> Array:
     owned = f.parameters() if hasattr(f, "parameters") else ()
     dtype = next((p.dtype for p in owned), points.dtype)
     with ag.no_grad(), _evaluation(f):
-        return values(f(points.astype(dtype)))
+        try:
+            return values(f(points.astype(dtype)))
+        except Exception as error:
+            error.add_note(f"(drawn over two inputs: called with points of shape {points.shape})")
+            raise
 
 
 @contextlib.contextmanager
