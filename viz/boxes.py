@@ -2,26 +2,44 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
+from .contents import Contents, contents
 from .ir import Graph, Vertex
 from .summary import Summary
-from .text import clean, fit, number, shape_text, width
+from .text import fit, number, shape_text, width
 
-__all__ = ["ALARM", "GRADIENT", "STYLES", "Box", "Line", "Style", "box", "hint", "legend"]
+if TYPE_CHECKING:
+    from .view import View
+
+__all__ = [
+    "ALARM", "CHANGES", "GRADIENT", "NOW", "STYLES", "Box", "Line", "Style", "box", "figures",
+    "frame_title", "group_boxes", "group_hint", "hint", "role", "view_boxes",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How a role looks: by colour, by shape and by border, so that none of them is needed."""
+    """How a role looks: by colour, by shape and by border, so that none of them is needed.
+
+    ``dashes`` are of the border, "" for a whole line; ``stacked`` is the shadow of cards below.
+    """
 
     fill: str
     line: str
     stroke: float
     rounded: bool = False
-    dashed: bool = False
+    dashes: str = ""
     double: bool = False
+    stacked: bool = False
     says: str = ""
+
+    @property
+    def dashed(self) -> bool:
+        """Whether the border is interrupted."""
+        return bool(self.dashes)
 
 
 # Hues of Okabe and Ito's palette, which colour-blind people tell apart; the fills are light, so
@@ -29,14 +47,30 @@ class Style:
 STYLES = {
     "input": Style("#deeefa", "#00639e", 1.4, says="input"),
     "parameter": Style("#fdebcf", "#b36200", 2.2, says="parameter"),
-    "constant": Style("#f6f6f6", "#6f6f6f", 1.2, dashed=True, says="constant"),
+    "buffer": Style("#f1eedb", "#665c1e", 2.2, dashes="9 3", says="buffer"),
+    "constant": Style("#f6f6f6", "#6f6f6f", 1.2, dashes="4 3", says="constant"),
     "op": Style("#eff2f6", "#56687c", 1.2, rounded=True, says="operation"),
+    "rule": Style("#f8e9f2", "#86205f", 1.2, rounded=True, dashes="7 2 2 2",
+                  says="operation of a backward rule"),
     "output": Style("#dcf3e9", "#00704f", 1.4, double=True, says="output"),
-}
+    "group": Style("#e6e9ee", "#3d4a58", 1.4, rounded=True, stacked=True, says="folded"),
+    "frame": Style("#fafbfc", "#a3aeb9", 1.0, rounded=True, says="module"),
+}  # fmt: skip
 TEXT, FAINT, GRADIENT, ALARM, EDGE = "#18212b", "#57626f", "#86205f", "#c0101e", "#76838f"
+#: The mark around what a step is about.
+NOW = "#f2b600"
+#: How a difference of two graphs is drawn: a sign, a fill, and what it says.
+CHANGES = {
+    "added": ("+", "#bfdcf5", "added"),
+    "removed": ("−", "#fbd3ae", "removed"),
+    "changed": ("~", "#fbf0a0", "changed"),
+}
 
 LABEL_SIZE, META_SIZE, FIGURE_SIZE = 13.0, 10.0, 10.5
 _WIDEST, _PAD, _MARK = 230.0, 10.0, 12.0
+ORIGIN = "{} first not finite"
+#: While a backward pass is stepped through, a box says how many contributions have come.
+_COUNTED = "∇ 1 of 2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,32 +109,104 @@ class Box:
     height: float
 
 
+def role(vertex: Vertex) -> str:
+    """The name of the style of ``vertex``."""
+    return "rule" if vertex.kind == "op" and vertex.rule_of is not None else vertex.kind
+
+
 def box(vertex: Vertex) -> Box:
     """Write the box of ``vertex``; no line is wider than the box less its margins."""
-    mark = 2 * _MARK if vertex.kept else 0.0
-    lines = [Line(fit(_title(vertex), LABEL_SIZE, _WIDEST - mark), "label")]
+    if vertex.stands_for is not None:
+        name = fit(vertex.label, LABEL_SIZE, 0.5 * _WIDEST)
+        return _sized([Line(f"{name} ↻{vertex.uses}", "label")], vertex.kept)
+    again = f" ↻{vertex.uses}" if vertex.uses > 1 else ""
+    room = _WIDEST - 2 * _MARK * vertex.kept - width(again, LABEL_SIZE)
+    lines = [Line(fit(_title(vertex), LABEL_SIZE, room) + again, "label")]
     meta = list(vertex.params)
     if vertex.shape is None or vertex.shape != ():
         shape = shape_text(vertex.shape)
         meta.append("shape not kept" if vertex.shape is None else f"{shape} {vertex.dtype}")
     lines += [Line(fit(part, META_SIZE, _WIDEST), "meta") for part in _wrap(meta)]
-    if vertex.value is not None:
-        alarm = not vertex.value.finite
-        lines.append(Line(f"= {figures(vertex.value)}", "alarm" if alarm else "value"))
-    elif vertex.value_note:
-        lines.append(Line(f"= {vertex.value_note}", "value", note=True))
-    if vertex.gradient is not None:
-        alarm = not vertex.gradient.finite
-        lines.append(Line(f"∇ {figures(vertex.gradient)}", "alarm" if alarm else "gradient"))
-    elif vertex.gradient_note:
-        lines.append(Line(f"∇ {vertex.gradient_note}", "gradient", note=True))
-    lines = [
-        Line(fit(line.text, line.size, 1.2 * _WIDEST, fixed=True), line.role, line.note)
+    lines += _figures(vertex)
+    return _sized(lines, vertex.kept)
+
+
+def _figures(vertex: Vertex) -> list[Line]:
+    """The lines of value and gradient, and where one of them is the first that is not finite."""
+    lines = []
+    for sign, kind, summary, note, origin in (
+        ("=", "value", vertex.value, vertex.value_note, vertex.origin),
+        ("∇", "gradient", vertex.gradient, vertex.gradient_note, vertex.gradient_origin),
+    ):
+        if summary is not None:
+            finite = summary.finite
+            lines.append(Line(f"{sign} {figures(summary)}", kind if finite else "alarm"))
+        elif note:
+            lines.append(Line(f"{sign} {note}", kind, note=True))
+        if origin:
+            lines.append(Line(ORIGIN.format(sign), "alarm"))
+    return lines
+
+
+def _sized(lines: Sequence[Line], kept: bool, more: float = 0.0) -> Box:
+    """A box around ``lines``, figures shortened; ``more`` is how much wider it is."""
+    lines = tuple(
+        replace(line, text=fit(line.text, line.size, 1.2 * _WIDEST, fixed=True))
         if line.figures else line for line in lines
-    ]  # fmt: skip
+    )  # fmt: skip
     room = max(width(line.text, line.size, fixed=line.figures) for line in lines)
-    room = max(room, width(lines[0].text, LABEL_SIZE) + mark, 24.0)
-    return Box(tuple(lines), room + 2 * _PAD, sum(line.height for line in lines) + 11.0)
+    room = max(room, width(lines[0].text, LABEL_SIZE) + 2 * _MARK * kept, 24.0)
+    if any(line.text.startswith("∇") for line in lines):
+        room = max(room, width(_COUNTED, FIGURE_SIZE, fixed=True))
+    return Box(lines, room + 2 * _PAD + more, sum(line.height for line in lines) + 11.0)
+
+
+def group_boxes(graph: Graph) -> list[Box]:
+    """The box of each group, for where it is drawn as one."""
+    return [_group_box(graph, i, held) for i, held in enumerate(contents(graph))]
+
+
+def view_boxes(view: View) -> list[Box]:
+    """The boxes of a view, of vertices and of folded groups."""
+    vertices = view.graph.vertices
+    folded = group_boxes(view.graph) if any(b.group is not None for b in view.boxes) else []
+    return [
+        folded[shown.group] if shown.group is not None else box(vertices[shown.vertex or 0])
+        for shown in view.boxes
+    ]
+
+
+def _group_box(graph: Graph, number: int, held: Contents) -> Box:
+    group = graph.groups[number]
+    title = fit(group.label, LABEL_SIZE, _WIDEST - 2 * _MARK * held.kept)
+    lines = [Line(title, "label")]
+    if group.name and group.name != group.label:
+        lines.append(Line(fit(group.name, META_SIZE, _WIDEST), "meta"))
+    counts = [f"{held.ops:,} {'op' if held.ops == 1 else 'ops'}"] if held.ops else []
+    if held.parameters:
+        counts.append(f"{held.parameters:,} parameter{'s' * (held.parameters != 1)}")
+    out = [graph.vertices[v] for v in held.outputs]
+    if len(out) == 1 and out[0].shape:
+        counts.append(f"→ {shape_text(out[0].shape)}")
+    elif len(out) > 1:
+        counts.append(f"{len(out):,} results")
+    lines += [Line(fit(part, META_SIZE, _WIDEST), "meta") for part in _wrap(counts)]
+    if len(out) == 1:
+        shown = replace(out[0], origin=held.origin, gradient_origin=held.gradient_origin)
+    else:
+        shown = Vertex(0, "op", None, "", None, (), None, origin=held.origin,
+                       gradient_origin=held.gradient_origin)  # fmt: skip
+    return _sized(lines + _figures(shown), held.kept)
+
+
+def frame_title(graph: Graph, group: int) -> Box:
+    """What is written on top of an open group, and the room that it takes."""
+    held = graph.groups[group]
+    text = held.label
+    if held.name and held.name != text:
+        text = f"{held.name} · {text}"
+    line = Line(fit(text, META_SIZE, _WIDEST), "meta")
+    return Box((line,), width(line.text, META_SIZE) + 2 * _PAD, 20.0)
 
 
 def _title(vertex: Vertex) -> str:
@@ -151,11 +257,13 @@ def figures(summary: Summary) -> str:
 
 def hint(vertex: Vertex, graph: Graph) -> str:
     """What a pointer resting on the box is told: all that is known."""
-    role = {"op": "operation"}.get(vertex.kind, vertex.kind)
-    what = f"{role}: {_title(vertex)}"
+    kind = STYLES[role(vertex)].says
+    what = f"{kind}: {_title(vertex)}"
     if vertex.op is not None and vertex.op != vertex.label:
         what += f" ({vertex.op})"
     lines = [what, *vertex.params]
+    if vertex.uses > 1:
+        lines.append(f"drawn at each of its {vertex.uses} uses")
     if vertex.shape is not None:
         lines.append(f"shape {shape_text(vertex.shape)}, {vertex.dtype}")
     for name, summary, note in (
@@ -166,10 +274,36 @@ def hint(vertex: Vertex, graph: Graph) -> str:
             lines += _tell(name, summary)
         elif note:
             lines.append(f"{name}: {note}")
+    if vertex.dead is not None:
+        lines.append(f"{100 * vertex.dead:.3g} % of the units are zero for every example")
+    if vertex.seconds is not None:
+        lines.append(f"took {1e3 * vertex.seconds:.3g} ms")
     if vertex.kept:
-        lines.append("kept for the backward pass")
+        size = f", {vertex.held:,} bytes" if vertex.held else ""
+        lines.append(f"kept for the backward pass{size}")
     if vertex.origin:
         lines.append("not finite here, though all that it is computed from is")
+    if vertex.gradient_origin:
+        lines.append("the gradient is not finite here, though all that it is computed from is")
+    if vertex.change:
+        lines.append(vertex.change)
+    if vertex.line:
+        lines.append(vertex.line)
+    return "\n".join(lines)
+
+
+def group_hint(graph: Graph, number: int, held: Contents) -> str:
+    """What a pointer resting on a folded group is told."""
+    group = graph.groups[number]
+    lines = [f"folded: {group.label}"]
+    if group.name and group.name != group.label:
+        lines.append(group.name)
+    lines.append(f"{held.ops:,} ops in {len(held.vertices):,} boxes")
+    if held.parameters:
+        lines.append(f"{held.parameters:,} parameters")
+    if held.held:
+        lines.append(f"{held.held:,} bytes kept for the backward pass")
+    lines += [f"result: {hint(graph.vertices[v], graph)}" for v in held.outputs[:3]]
     return "\n".join(lines)
 
 
@@ -184,27 +318,3 @@ def _tell(name: str, s: Summary) -> list[str]:
     if not s.finite:
         lines.append(f"  {s.nan} NaN and {s.inf} infinite of {s.size}")
     return lines
-
-
-def legend(graph: Graph, shortened: bool) -> list[tuple[str, str]]:
-    """What the drawing shows and what it means, as ``(sign, words)``; roles sign by name."""
-    kinds = {vertex.kind for vertex in graph.vertices}
-    signs = [(kind, style.says) for kind, style in STYLES.items() if kind in kinds]
-    summaries = [v.value for v in graph.vertices] + [v.gradient for v in graph.vertices]
-    arrays = any(s is not None and s.size > len(s.preview) for s in summaries)
-    how = ", mean ± standard deviation [least, greatest]" if arrays else ""
-    signs.append(("=", f"value{how}"))
-    if any(v.gradient or v.gradient_note for v in graph.vertices):
-        output = next(v for v in graph.vertices if v.kind == "output")
-        name = fit(output.name, META_SIZE, 150.0) if output.name else "the output"
-        why = f" ({clean(graph.no_gradient)})" if graph.no_gradient else ""
-        signs.append(("∇", fit(f"gradient of {name}{why}", META_SIZE, 500.0)))
-    if any(v.kept for v in graph.vertices):
-        signs.append(("●", "kept for the backward pass"))
-    if any(not s.finite for s in summaries if s is not None):
-        signs.append(("!", "not finite"))
-    if any(v.origin for v in graph.vertices):
-        signs.append(("!!", "where that began"))
-    if shortened:
-        signs.append(("--", "goes on far away; its ends are drawn alone"))
-    return signs

@@ -2,48 +2,76 @@
 
 from __future__ import annotations
 
-import contextlib
-import inspect
+import fnmatch
+import os
+import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+import webbrowser
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, final
 
-from autograd_core import (
-    GradientError,
-    ReleasedError,
-    Tensor,
-    asarray,
-    keep_values,
-    node_gradients,
-)
-from autograd_core.graph import Node
+from autograd_core import Explanation, Tensor
 
-from . import dot, svg
-from .boxes import Box, box
+from . import capture, dot, svg
+from .boxes import Box, box, frame_title, group_boxes, view_boxes
+from .build import Made, build
 from .files import write
-from .ir import Edge, Graph, Known, Vertex, build
+from .frames import Frames, frames
+from .graph_json import to_json
+from .groups import group
+from .ir import Edge, Graph, Group, Step, Vertex
 from .layout import Layout, layered
+from .listing import listing
+from .looks import Looks
+from .notebook import mimebundle
+from .page import page
+from .share import share
+from .symbolic import symbolic
+from .view import View, open_to_depth, opened_at_most, opened_by, view
 
 __all__ = ["FlowGraph", "flow_graph"]
 
 #: Above this many boxes `auto` does not try `dot`, which would be slow.
 MANY_BOXES = 2_000
+#: A static drawing and a page open at most so many boxes at first.
+STATIC_BOXES, PAGE_BOXES = 500, 1_500
 
 _ENGINES = ("auto", "dot", "builtin")
-_TEXT_SUFFIXES = (".svg", ".dot", ".gv")
 _DOT_SUFFIXES = (".png", ".pdf")
+_SUFFIXES = (".svg", ".html", ".dot", ".gv", ".json", ".txt", *_DOT_SUFFIXES)
 
 
 @final
 class FlowGraph:
-    """The drawing of a graph; notebooks show it, ``save`` writes it. Made by `flow_graph`."""
+    """The drawing of a graph; notebooks show it, ``save`` writes it. Made by `flow_graph`.
 
-    def __init__(self, graph: Graph, engine: str, timeout: float) -> None:
+    ``graph`` is what is drawn, plain data: see `Graph`.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        engine: str = "auto",
+        timeout: float = 5.0,
+        opened: Collection[int] | None = None,
+        places: dict[tuple[int, int], int] | None = None,
+    ) -> None:
+        if engine not in _ENGINES:
+            raise ValueError(f"unknown engine {engine!r}; the engines are {', '.join(_ENGINES)}")
+        if engine == "dot" and not dot.available():
+            raise dot.DotError(
+                f"engine='dot': the program `dot` is not on the PATH. {dot.INSTALL}."
+            )
         self.graph = graph
         self._asked = engine
         self._timeout = timeout
-        self._boxes: list[Box] = [box(vertex) for vertex in graph.vertices]
+        self._opened = None if opened is None else frozenset(opened)
+        # Which edge an operand of a node is, by the node's number; None where nobody knows.
+        self._places = places
+        self._shown: View | None = None
+        self._written: list[Box] | None = None
         self._placed: tuple[str, Layout] | None = None
 
     @property
@@ -57,61 +85,189 @@ class FlowGraph:
         return self.graph.edges
 
     @property
+    def groups(self) -> tuple[Group, ...]:
+        """The calls of modules, and other boxes that can be drawn as one."""
+        return self.graph.groups
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The steps of the forward and the backward pass, as the engine made them."""
+        return self.graph.steps
+
+    @property
     def engine(self) -> str:
         """Which engine placed the boxes: ``"dot"`` or ``"builtin"``."""
         return self._place()[0]
 
-    def svg(self) -> str:
-        """Return the drawing as SVG text."""
-        return svg.draw(self.graph, self._boxes, self._place()[1])
+    # --- forms ------------------------------------------------------------------------------
+
+    def svg(self, **looks: Any) -> str:
+        """Return the drawing as SVG text; for ``looks`` see `Looks`."""
+        chosen = Looks(**looks)
+        return svg.draw(self._view(), self._boxes(), self._place()[1], chosen)
+
+    def html(self) -> str:
+        """Return the page that steps through both passes: one file, no network, no library."""
+        boxes = [box(vertex) for vertex in self.vertices]
+        opened = self._opened
+        if opened is None:
+            opened = frozenset(opened_at_most(self.graph, PAGE_BOXES))
+        return page(self.graph, boxes, group_boxes(self.graph), opened)
 
     def dot(self) -> str:
         """Return the graph in Graphviz's language, for its other programs."""
-        return dot.source(self.graph, self._boxes)
+        return dot.source(self._view(), self._boxes())
 
-    def save(self, path: str | Path) -> Path:
+    def json(self) -> str:
+        """Return the graph as JSON, which `load` reads."""
+        return to_json(self.graph)
+
+    def text(self, lines: int | None = 200) -> str:
+        """Return the graph as text, one box a line; at most so many ``lines``, or all with None."""
+        return listing(self._view(), lines)
+
+    def frames(self, steps: Sequence[int] | None = None, **looks: Any) -> Frames:
+        """Return the drawings after each of ``steps``, all by default, for handouts.
+
+        Raises:
+            ValueError: there is nothing to step through, or no such step.
+        """
+        return frames(self._view(), self._boxes(), self._place()[1], Looks(**looks), steps)
+
+    def save(self, path: str | Path, **looks: Any) -> Path:
         """Write the drawing and return its path; the suffix says in which form.
 
-        ``.svg``, ``.dot`` and ``.gv`` always work, ``.png`` and ``.pdf`` where the program `dot`
-        is. The file is written whole or not at all.
+        ``.html`` is the page, ``.svg`` the drawing, ``.json`` and ``.txt`` what it draws, ``.dot``
+        and ``.gv`` Graphviz's language; ``.png`` and ``.pdf`` are the drawing, where the program
+        `dot` is or `pygraphviz` (``pip install 'autograd-core[png]'``). The file is written whole
+        or not at all. For ``looks``, of drawings, see `Looks`; a ``.png`` has a resolution too,
+        ``dpi=144`` by default, which is two pixels for each of the drawing.
 
         Raises:
             ValueError: another suffix.
-            DotError: no `dot` for a form that needs it.
+            TypeError: looks for a form that has none.
+            DotError: nothing there to paint a form that needs it.
         """
         path = Path(path)
         suffix = path.suffix.lower()
-        if suffix in _DOT_SUFFIXES:
-            try:
-                content: str | bytes = dot.run(self.dot(), suffix[1:], self._timeout)
-            except dot.DotError as error:
-                raise dot.DotError(
-                    f"cannot save {path.name}: {error} (.svg, .dot and .gv need no other program)"
-                ) from None
-        elif suffix in _TEXT_SUFFIXES:
-            content = self.svg() if suffix == ".svg" else self.dot()
-        else:
-            known = ", ".join(_TEXT_SUFFIXES + _DOT_SUFFIXES)
-            raise ValueError(f"cannot save {path.name!r}: the known suffixes are {known}")
-        write(path, content)
+        if suffix not in _SUFFIXES:
+            raise ValueError(
+                f"cannot save {path.name!r}: the known suffixes are {', '.join(_SUFFIXES)}"
+            )
+        if looks and suffix not in (".svg", *_DOT_SUFFIXES):
+            raise TypeError(
+                f"cannot save {path.name} with {', '.join(looks)}: only .svg, .png and .pdf have "
+                "such looks"
+            )
+        write(path, self._form(suffix, path.name, looks))
         return path
+
+    def _form(self, suffix: str, name: str, looks: dict[str, Any]) -> str | bytes:
+        if suffix == ".svg":
+            return self.svg(**looks)
+        if suffix == ".html":
+            return self.html()
+        if suffix == ".json":
+            return self.json()
+        if suffix == ".txt":
+            return self.text(lines=None)
+        if suffix in (".dot", ".gv"):
+            return self.dot()
+        dpi = looks.pop("dpi", 144.0)
+        placed = self._view(), self._boxes(), self._place()[1]
+        try:
+            return dot.picture(*placed, suffix[1:], self._timeout, Looks(**looks), dpi)
+        except dot.DotError as error:
+            raise dot.DotError(
+                f"cannot save {name}: {error} (.svg, .html, .dot and .gv need no other program)"
+            ) from None
+
+    def open(self) -> Path:
+        """Show the page in the web browser; return the path of the file that it is in."""
+        text = self.html()
+        handle, name = tempfile.mkstemp(prefix="flow_graph_", suffix=".html")
+        os.close(handle)
+        path = Path(name)
+        write(path, text)
+        webbrowser.open(path.as_uri())
+        return path
+
+    def highlight(self, explanation: Explanation) -> FlowGraph:
+        """Return the drawing with the share that each edge has in an explained gradient.
+
+        ``explanation`` is of `autograd_core.explain`, of the loss that is drawn.
+
+        Raises:
+            ValueError: it is about another graph.
+        """
+        if not isinstance(explanation, Explanation):
+            raise TypeError(
+                "highlight takes what autograd_core.explain(loss, wrt) returned for one tensor, "
+                f"not a {type(explanation).__name__}"
+            )
+        shares: dict[int, float] = {}
+        for edge in explanation.edges:
+            place = (self._places or {}).get((edge.node.number, edge.operand))
+            if place is not None and edge.share is not None:
+                shares[place] = shares.get(place, 0.0) + edge.share
+        if not shares:
+            raise ValueError(
+                f"highlight: no edge that the gradient at {explanation.name} passes is in this "
+                "drawing; explain the loss that is drawn"
+            )
+        edges = tuple(replace(edge, share=shares.get(i, 0.0)) for i, edge in enumerate(self.edges))
+        return self._of(replace(self.graph, edges=edges))
+
+    def _of(self, graph: Graph) -> FlowGraph:
+        return FlowGraph(graph, self._asked, self._timeout, self._opened, self._places)
+
+    def _repr_mimebundle_(
+        self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
+    ) -> dict[str, Any]:
+        return mimebundle(self, include, exclude)
 
     def _repr_svg_(self) -> str:
         return self.svg()
 
     def __repr__(self) -> str:
-        return f"<FlowGraph: {len(self.vertices)} boxes, {len(self.edges)} edges>"
+        parts = [f"{len(self.vertices)} boxes", f"{len(self.edges)} edges"]
+        if self.groups:
+            parts.append(f"{len(self.groups)} groups")
+        return f"<FlowGraph: {', '.join(parts)}>"
+
+    # --- stages, each done once ---------------------------------------------------------------
+
+    def _view(self) -> View:
+        if self._shown is None:
+            opened = self._opened
+            if opened is None:
+                opened = frozenset(opened_at_most(self.graph, STATIC_BOXES))
+            self._shown = view(self.graph, opened)
+        return self._shown
+
+    def _boxes(self) -> list[Box]:
+        if self._written is None:
+            self._written = view_boxes(self._view())
+        return self._written
 
     def _place(self) -> tuple[str, Layout]:
         """Place the boxes, once: by the engine asked for, or by the one that is left."""
         if self._placed is not None:
             return self._placed
-        sizes = [(b.width, b.height) for b in self._boxes]
-        edges = [(edge.source, edge.target) for edge in self.edges]
-        auto = self._asked == "auto" and len(sizes) <= MANY_BOXES and dot.available()
+        shown = self._view()
+        sizes = [(b.width, b.height) for b in self._boxes()]
+        edges = [(arrow.source, arrow.target) for arrow in shown.edges]
+        inside = [b.frame for b in shown.boxes] if shown.frames else None
+        around = []
+        for frame in shown.frames:
+            title = frame_title(self.graph, frame.group)
+            around.append((frame.parent, title.width, title.height))
+        # Through frames the builtin layout keeps the chain of ops straight, and arrows off titles;
+        # `dot` does neither. And it is the page's layout: picture and page agree.
+        auto = self._asked == "auto" and not around and len(sizes) <= MANY_BOXES and dot.available()
         if self._asked == "dot" or auto:
             try:
-                self._placed = "dot", dot.place(sizes, edges, self._timeout)
+                self._placed = "dot", dot.place(sizes, edges, self._timeout, inside, around)
             except dot.DotError as error:
                 if not auto:
                     raise
@@ -122,7 +278,7 @@ class FlowGraph:
                     stacklevel=3,
                 )
         if self._placed is None:
-            self._placed = "builtin", layered(sizes, edges)
+            self._placed = "builtin", layered(sizes, edges, inside, around)
         return self._placed
 
 
@@ -133,26 +289,43 @@ def flow_graph(
     names: Any = None,
     timeout: float = 5.0,
     grad_output: Any = None,
+    depth: int | None = None,
+    collapse: str | Callable[[Group], bool] | None = None,
+    shared: str = "proxy",
+    input_shape: int | tuple[int, ...] | None = None,
+    input_dtype: Any = None,
 ) -> FlowGraph:
     """Draw the graph that a tensor was computed by, or that a function computes by.
 
     ``flow_graph(t)`` draws what was recorded. Before ``t.backward()`` it computes the gradients
     for the picture, ∂t/∂box at every box, and leaves every ``grad`` as it is; after it, what was
-    released is drawn as not kept. ``flow_graph(f, *args)`` runs ``f`` and keeps every value; its
-    floating arguments are tracked, so their gradients are drawn too.
+    released is drawn as not kept. ``flow_graph(f, *args)`` runs ``f`` under inspection, so that
+    every box has its value, gradient, time and line; its floating arguments are tracked.
+    Parameters' gradients, buffers and random generators are then as they were.
+    ``flow_graph(module, input_shape=(64,))`` draws a module before any data: shapes without values,
+    N for the number of examples.
 
     Args:
-        target: a tensor that requires a gradient, or a function or module that returns one.
+        target: a tensor that requires a gradient, a list of them, or a function or module that
+            returns one or several.
         engine: ``"dot"`` is Graphviz's program, ``"builtin"`` needs none; ``"auto"`` takes `dot`
-            where it is installed, up to 2,000 boxes, and the builtin one if it fails.
+            where it is installed, for up to 2,000 boxes without groups, and the builtin one for
+            others and if it fails.
         names: for the boxes: a mapping such as ``locals()``, or a module. A leaf whose value the
             graph did not keep is drawn with the one that it has now.
         timeout: seconds that `dot` may take.
-        grad_output: weights of the elements of a tensor that is not a single number.
+        grad_output: weights of the elements of a tensor that is not a single number; a list for
+            several tensors.
+        depth: how many levels of groups are drawn open: 0 draws each outermost one as a box.
+        collapse: which groups are drawn as one box: a function of a `Group`, or a pattern of paths
+            or labels, ``"layers.*"`` or ``"Linear*"``.
+        shared: ``"proxy"`` draws a parameter that many boxes use at each use, ``"single"`` once.
+        input_shape: that of one example, for a module before any data.
+        input_dtype: of what is put in then, by default that of the parameters.
 
     Raises:
         TypeError: neither a tensor nor a function that returns one.
-        ValueError: nothing was recorded, or an unknown engine.
+        ValueError: nothing was recorded, or an unknown engine or option.
         DotError: ``engine="dot"`` without `dot`, or it fails.
 
     >>> w = Tensor([1.0, 2.0], requires_grad=True, name="w")
@@ -162,152 +335,74 @@ def flow_graph(
     >>> drawing.vertices[0].gradient.preview
     (2.0, 4.0)
     """
-    if engine not in _ENGINES:
-        raise ValueError(f"unknown engine {engine!r}; the engines are {', '.join(_ENGINES)}")
-    if engine == "dot" and not dot.available():
-        raise dot.DotError(f"engine='dot': the program `dot` is not on the PATH. {dot.INSTALL}.")
-    known = Known()
-    _name(known, _named(names), over=True)
-    if isinstance(target, Tensor):
+    options = Options(engine, timeout, depth, collapse, shared)
+    if input_shape is not None:
+        if args:
+            raise TypeError("flow_graph(module, input_shape=...) takes no arguments besides")
+        found = capture.of_shape(target, input_shape, input_dtype, names)
+        made = [build(*one) for one in found]
+        return options.draw(made[0]._replace(graph=symbolic([one.graph for one in made])))
+    if isinstance(target, Tensor) or type(target) in (list, tuple):
         if args:
             raise TypeError("flow_graph(tensor) takes no arguments; flow_graph(f, *args) does")
-        root = target
+        tensors = [target] if isinstance(target, Tensor) else list(target)
+        one = capture.of_tensors(tensors, names, grad_output)
     elif callable(target):
-        root = _run(target, args, known)
+        one = capture.of_function(target, args, names, grad_output)
     else:
         raise TypeError(
             f"flow_graph draws a Tensor, or what a function of tensors computes, not a "
             f"{type(target).__name__}; pass the loss or the output of your computation"
         )
-    node = root._node
-    if node is None:
-        raise ValueError(
-            "flow_graph: nothing was recorded for this tensor, since it depends on no leaf with "
-            "requires_grad=True, or was computed within no_grad() or detached. Make a leaf with "
-            "Tensor(..., requires_grad=True), or call flow_graph(f, *args) with floating arrays."
-        )
-    known.values[node] = root._value
-    _differentiate(root, node, grad_output, known)
-    return FlowGraph(build(node, known), engine, timeout)
+    return options.draw(build(*one))
 
 
-def _run(f: Callable[..., Any], args: tuple[Any, ...], known: Known) -> Tensor:
-    """Run ``f`` with everything kept, and note the names of what goes in."""
-    words = _parameter_names(f, len(args))
-    tracked = [_track(arg, word, known) for arg, word in zip(args, words, strict=True)]
-    with keep_values() as kept:
-        result = f(*tracked)
-    if not isinstance(result, Tensor):
-        raise TypeError(
-            f"flow_graph draws a function that returns one Tensor; this one returned a "
-            f"{type(result).__name__}. Wrap it: flow_graph(lambda *args: f(*args)[0], ...)"
-        )
-    # What the function reads from outside: a module's parameters, variables of a closure.
-    if hasattr(f, "named_parameters"):
-        _name(known, _named(f))
-    elif inspect.isfunction(f):
-        with contextlib.suppress(ValueError):  # A variable may have no value yet.
-            outside = inspect.getclosurevars(f)
-            _name(known, _named({**outside.nonlocals, **outside.globals}))
-    for constant, (_, name) in kept.constants.items():
-        if name is not None:
-            known.names.setdefault(constant, name)
-    known.values.update(kept)
-    return result
+@final
+class Options:
+    """How a graph is drawn, whatever it is of: checked, then applied to a graph."""
 
+    def __init__(
+        self,
+        engine: str = "auto",
+        timeout: float = 5.0,
+        depth: int | None = None,
+        collapse: str | Callable[[Group], bool] | None = None,
+        shared: str = "proxy",
+    ) -> None:
+        FlowGraph(Graph((), (), (), ()), engine)  # it refuses an engine that there is not
+        if depth is not None and (isinstance(depth, bool) or not isinstance(depth, int)):
+            raise TypeError(f"flow_graph: depth must be a whole number, not {depth!r}")
+        if depth is not None and depth < 0:
+            raise ValueError(f"flow_graph: depth must be 0 or more, not {depth}")
+        if collapse is not None and not isinstance(collapse, str) and not callable(collapse):
+            raise TypeError(
+                "flow_graph: collapse must be a function of a Group, or a pattern such as "
+                f"'layers.*', not a {type(collapse).__name__}"
+            )
+        if shared not in ("proxy", "single"):
+            raise ValueError(f"flow_graph: shared must be 'proxy' or 'single', not {shared!r}")
+        self.engine, self.timeout = engine, timeout
+        self.depth, self.collapse, self.shared = depth, collapse, shared
 
-def _track(arg: Any, name: str, known: Known) -> Any:
-    """Make tensors that require a gradient of floating arguments; others stay as they are."""
-    if isinstance(arg, Mapping):
-        return {key: _track(value, f"{name}.{key}", known) for key, value in arg.items()}
-    if type(arg) in (list, tuple):
-        return type(arg)(_track(value, f"{name}[{i}]", known) for i, value in enumerate(arg))
-    value = arg._value if isinstance(arg, Tensor) else arg
-    tracked = isinstance(arg, Tensor) and arg._node is not None
-    if isinstance(value, float) or getattr(getattr(value, "dtype", None), "kind", "") == "f":
-        if not tracked:
-            name = getattr(arg, "name", None) or name
-            arg = asarray(value).requires_grad_()
-            known.inputs.add(id(arg._node))
-    elif isinstance(arg, Tensor):
-        known.inputs.add(id(value))
-    _name(known, [(name, arg)])
-    return arg
+    def draw(self, made: Made) -> FlowGraph:
+        graph = group(share(made.graph, self.shared))
+        return FlowGraph(graph, self.engine, self.timeout, self.opened(graph), made.places)
 
+    def opened(self, graph: Graph) -> set[int] | None:
+        """The groups that are open; None for as many as there is room for."""
+        if self.depth is None and self.collapse is None:
+            return None
+        opened = set(range(len(graph.groups)))
+        if self.depth is not None:
+            opened = open_to_depth(graph, self.depth)
+        if self.collapse is not None:
+            closed = self.collapse
+            if isinstance(closed, str):
+                pattern = closed
 
-def _parameter_names(f: Callable[..., Any], count: int) -> list[str]:
-    """The names that ``f`` gives its positional arguments."""
-    try:
-        parameters = inspect.signature(getattr(f, "forward", f)).parameters.values()
-    except (TypeError, ValueError):  # Some callables written in C tell no signature.
-        parameters = {}.values()
-    names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    return (names + [f"argument {i + 1}" for i in range(len(names), count)])[:count]
+                def closed(group: Group) -> bool:
+                    return any(fnmatch.fnmatchcase(x, pattern) for x in (group.name, group.label))
 
-
-def _named(names: Any) -> Iterator[tuple[str, Any]]:
-    """Yield names and what they name; what lies in modules, lists and dicts by its path."""
-    if names is None:
-        return
-    if hasattr(names, "named_parameters"):
-        yield from names.named_parameters()
-    elif isinstance(names, Mapping):
-        # Notebooks call past results _, __ and _3.
-        public = [(str(key), held) for key, held in names.items() if str(key)[:1] != "_"]
-        # What has a name of its own takes that before the path to it in something else.
-        yield from public
-        for key, held in public:
-            yield from _inside(key, held)
-    else:
-        raise TypeError(
-            "names must be a mapping from names to tensors, such as locals(), or a module, not a "
-            f"{type(names).__name__}"
-        )
-
-
-def _inside(path: str, held: Any) -> Iterator[tuple[str, Any]]:
-    if hasattr(held, "named_parameters") and not isinstance(held, type):
-        yield from ((f"{path}.{name}", parameter) for name, parameter in held.named_parameters())
-        return
-    if isinstance(held, Mapping):
-        parts = [(f"{path}[{key!r}]", part) for key, part in held.items()]
-    elif isinstance(held, list | tuple):
-        parts = [(f"{path}[{i}]", part) for i, part in enumerate(held)]
-    else:
-        return
-    # One level deep: whole data sets lie in the variables of a notebook.
-    yield from (part for part in parts if isinstance(part[1], Tensor))
-
-
-def _name(known: Known, named: Any, over: bool = False) -> None:
-    """Note names and values of tensors and arrays, unless they have one (``over``: even then)."""
-    for name, held in named:
-        if isinstance(held, Tensor):
-            given = name if over else held.name or name
-            if held._node is not None:
-                known.names.setdefault(id(held._node), given)
-                known.values.setdefault(held._node, held._value)
-            else:
-                known.names.setdefault(id(held._value), given)
-        elif getattr(held, "ndim", 0) and hasattr(held, "dtype"):
-            known.names.setdefault(id(held), name)
-
-
-def _differentiate(root: Tensor, node: Node, grad_output: Any, known: Known) -> None:
-    """Find the gradient at every box, or why there is none."""
-    if grad_output is None and root.size != 1:
-        known.no_gradient = "not computed: it is no single number; pass grad_output="
-        return
-    seed = root._seed(grad_output)
-    try:
-        known.gradients = node_gradients(node, seed)
-    except ReleasedError:
-        if node.operands is not None:
-            # What is in `.grad` then is another output's gradient.
-            known.no_gradient = "not computed: backward() of another output released a part"
-            return
-        known.released = True
-        known.no_gradient = "what backward() left in .grad; it released the rest"
-    except (GradientError, ValueError, ArithmeticError) as error:
-        # A drawing is also for finding out what is wrong.
-        known.no_gradient = f"not computed: {error}"
+            chosen = closed
+            opened &= opened_by(graph, lambda group: not chosen(group))
+        return opened

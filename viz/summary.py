@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,14 +50,15 @@ def summarize(value: Any) -> Summary:
         if nan or inf:
             return Summary(1, nan, inf, None, None, None, None, (one,))
         return Summary(1, 0, 0, real, 0.0, real, real, (one,))
-    flat = np.ravel(value)
+    flat = value.ravel() if type(value) is np.ndarray else np.ravel(value)
     first = flat[:_PREVIEW]
     # Not every duck array turns into a list; those that do not become NumPy's.
     preview = tuple(first.tolist() if hasattr(first, "tolist") else np.asarray(first).tolist())
-    told = (np.abs(flat) if np.iscomplexobj(flat) else flat).astype(np.float64)
+    told = (np.abs(flat) if flat.dtype.kind == "c" else flat).astype(np.float64, copy=False)
     nan = inf = 0
     with np.errstate(all="ignore"):
-        if size and not (np.isfinite(told.min()) and np.isfinite(told.max())):
+        low, high = (float(told.min()), float(told.max())) if size else (0.0, 0.0)
+        if not (math.isfinite(low) and math.isfinite(high)):
             finite = np.isfinite(told)
             nan = int(np.count_nonzero(np.isnan(told)))
             inf = size - nan - int(np.count_nonzero(finite))
@@ -66,5 +68,6 @@ def summarize(value: Any) -> Summary:
         mean = told.sum() / told.size
         away = told - mean
         std = np.sqrt((away * away).sum() / told.size)
-        low, high = float(told.min()), float(told.max())
+        if nan or inf:
+            low, high = float(told.min()), float(told.max())
     return Summary(size, nan, inf, float(mean), float(std), low, high, preview)

@@ -125,14 +125,18 @@ def number(value: Any, digits: int = 3) -> str:
 def shape_text(shape: Any) -> str:
     """Write a shape, or those of several outputs.
 
-    >>> shape_text((64, 10)), shape_text(()), shape_text(((3, 2), (2,)))
-    ('(64, 10)', 'scalar', '(3, 2), (2,)')
+    >>> shape_text(("N", 10)), shape_text(()), shape_text(((3, 2), (2,)))
+    ('(N, 10)', 'scalar', '(3, 2), (2,)')
     """
     if shape is None:
         return "?"
     if shape and isinstance(shape[0], tuple):
-        return ", ".join(str(one) for one in shape)
-    return str(tuple(shape)) if shape else "scalar"
+        return ", ".join(map(_lengths, shape))
+    return _lengths(shape) if shape else "scalar"
+
+
+def _lengths(shape: Any) -> str:
+    return f"({', '.join(map(str, shape))}{',' * (len(shape) == 1)})"
 
 
 def short(value: Any, room: int = 32) -> str:

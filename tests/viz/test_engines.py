@@ -1,23 +1,37 @@
 """Which engine draws, what happens when `dot` is missing, fails or hangs, and what is saved."""
 
+import importlib.util
 import shutil
 import stat
 import sys
 import time
 import warnings
+import xml.etree.ElementTree as ET
 from pathlib import Path
 
+import matplotlib.image
+import numpy as np
 import pytest
 
 import autograd_core as ag
 import viz
-from viz import DotError, FlowGraph, flow_graph
+from tests.viz.drawings import network
+from viz import DotError, FlowGraph, flow_graph, programs
+from viz.boxes import NOW, STYLES
 from viz.layout import layered
+from viz.looks import colour
+
+SVG = "{http://www.w3.org/2000/svg}"
 
 needs_scripts = pytest.mark.skipif(
     sys.platform == "win32", reason="the programs that stand for dot here are scripts"
 )
 needs_dot = pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz is not installed")
+
+needs_painter = pytest.mark.skipif(
+    shutil.which("dot") is None and importlib.util.find_spec("pygraphviz") is None,
+    reason="there is neither Graphviz nor pygraphviz",
+)
 
 # Does what dot does, badly: stacks the boxes, and joins them by straight lines.
 STACKS = r"""
@@ -136,6 +150,21 @@ def test_a_dot_that_hangs_is_stopped(tensor: ag.Tensor, no_dot: Path) -> None:
 
 
 @needs_scripts
+def test_what_a_hanging_dot_started_is_stopped_too(tensor: ag.Tensor, no_dot: Path) -> None:
+    mark = no_dot / "alive"
+    child = f"import time; time.sleep(1.2); open({str(mark)!r}, 'w').close()"
+    pretend(
+        no_dot,
+        f"import subprocess, sys, time\nsubprocess.Popen([sys.executable, '-c', {child!r}])\n"
+        "time.sleep(60)",
+    )
+    with pytest.raises(DotError, match=r"longer than 0\.6 s"):
+        flow_graph(tensor, engine="dot", timeout=0.6).svg()
+    time.sleep(1.0)
+    assert not mark.exists()
+
+
+@needs_scripts
 def test_large_graphs_are_not_given_to_dot(
     tensor: ag.Tensor, no_dot: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -164,12 +193,60 @@ def test_the_real_dot_places_every_box() -> None:
             assert away <= sizes[box][1] / 2 + 1
 
 
+def apart(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
+    """Whether two areas (x, y, w, h) have nothing in common."""
+    return (a[0] + a[2] <= b[0] + 0.1 or b[0] + b[2] <= a[0] + 0.1
+            or a[1] + a[3] <= b[1] + 0.1 or b[1] + b[3] <= a[1] + 0.1)  # fmt: skip
+
+
 @needs_dot
-def test_the_real_dot_reads_our_text() -> None:
-    name = '<b>"&lt;\\N\n</script>'
-    x = ag.Tensor(3.0, requires_grad=True, name=name)
-    drawn = viz.dot.run(flow_graph(x * x).dot(), "svg", 10.0).decode()
-    assert "&lt;b&gt;&quot;&amp;lt;\\N␊&lt;/script&gt;" in drawn
+def test_the_real_dot_places_frames_around_their_boxes() -> None:
+    sizes = [(60.0, 40.0), (100.0, 20.0), (50.0, 50.0), (30.0, 30.0), (30.0, 20.0)]
+    edges = [(0, 1), (1, 2), (2, 3), (0, 3), (3, 4)]
+    inside, frames = [-1, 0, 1, 0, -1], [(-1, 180.0, 20.0), (0, 90.0, 20.0)]
+    drawing = viz.dot.place(sizes, edges, 10.0, inside, frames)
+    areas = [
+        (x - w / 2, y - h / 2, w, h) for (x, y), (w, h) in zip(drawing.centres, sizes, strict=True)
+    ]
+    outer, inner = drawing.frames
+    assert len(drawing.frames) == 2
+    for area, frame in zip(areas, inside, strict=True):
+        for f, (x, y, w, h) in enumerate(drawing.frames):
+            around = x <= area[0] and y <= area[1] and area[0] + area[2] <= x + w \
+                and area[1] + area[3] <= y + h  # fmt: skip
+            assert around == (f == frame or (f == 0 and frame == 1))
+            # The title's space is free.
+            assert apart(area, (x, y, frames[f][1], frames[f][2]))
+            assert around or apart(area, (x, y, w, h))
+    assert outer[0] <= inner[0]
+    assert inner[0] + inner[2] <= outer[0] + outer[2]
+    assert outer[2] >= 180
+
+
+@needs_dot
+def test_both_engines_draw_the_same_boxes_and_words(tmp_path: Path) -> None:
+    """What differs is where they are."""
+    texts = []
+    for engine in ("dot", "builtin"):
+        graph = FlowGraph(network(), engine, 20.0, opened=range(9))
+        root = ET.fromstring(graph.svg(backward=False))
+        texts.append(sorted("".join(t.itertext()) for t in root.iter(f"{SVG}text")))
+        assert graph.engine == engine
+        assert len(graph._place()[1].frames) == len(graph.groups)
+    # Arrows may come in another order, and are numbered then.
+    assert [t for t in texts[0] if t not in "123"] == [t for t in texts[1] if t not in "123"]
+
+
+@needs_dot
+def test_the_text_for_dot_has_frames_colours_and_a_key() -> None:
+    shown = viz.dot.run(FlowGraph(network(), opened=range(9)).dot(), "svg", 20.0).decode()
+    root = ET.fromstring(shown)
+    kinds = [g.get("class") for g in root.iter(f"{SVG}g")]
+    assert (kinds.count("cluster"), kinds.count("node"), kinds.count("edge")) == (4, 10, 9)
+    words = {text.text for text in root.iter(f"{SVG}text")}
+    assert {"model · MLP", "parameter \xa0\xa0", "W1"} <= words
+    fills = {p.get("fill") for p in root.iter() if p.tag in (f"{SVG}polygon", f"{SVG}path")}
+    assert {STYLES[kind].fill for kind in ("input", "parameter", "op", "output")} <= fills
 
 
 # --- saving -----------------------------------------------------------------------------------
@@ -193,23 +270,101 @@ def test_text_forms_need_no_program(graph: FlowGraph, no_dot: Path, tmp_path: Pa
     assert repr(graph) == "<FlowGraph: 3 boxes, 3 edges>"
 
 
-def test_png_without_dot_names_what_to_install(
-    graph: FlowGraph, no_dot: Path, tmp_path: Path
+@pytest.fixture
+def no_pygraphviz(monkeypatch: pytest.MonkeyPatch) -> None:
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util,
+        "find_spec",
+        lambda name, *more: None if name == "pygraphviz" else find(name, *more),
+    )
+
+
+@pytest.mark.usefixtures("no_pygraphviz")
+@pytest.mark.parametrize("suffix", ["png", "pdf"])
+def test_png_with_nothing_to_paint_it_names_what_to_install(
+    graph: FlowGraph, no_dot: Path, tmp_path: Path, suffix: str
 ) -> None:
-    with pytest.raises(DotError, match=r"cannot save x\.png.*apt install graphviz.*\.svg"):
-        graph.save(tmp_path / "x.png")
-    assert not (tmp_path / "x.png").exists()
+    words = (
+        rf"cannot save x\.{suffix}.*apt install graphviz.*pip install 'autograd-core\[png\]'.*svg"
+    )
+    with pytest.raises(DotError, match=words):
+        graph.save(tmp_path / f"x.{suffix}")
+    assert not (tmp_path / f"x.{suffix}").exists()
+
+
+def picture(target: object, path: Path, **looks: object) -> np.ndarray:
+    """The pixels of a PNG, from 0 to 1."""
+    target.save(path, **looks)  # type: ignore[attr-defined]
+    return matplotlib.image.imread(path)[..., :3]
+
+
+def has(pixels: np.ndarray, colour: str) -> int:
+    """How many pixels have this colour."""
+    wanted = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
+    return int((np.abs(pixels * 255 - wanted).max(axis=-1) < 2).sum())
+
+
+@needs_painter
+@pytest.mark.parametrize("without_dot", [False, True])
+def test_a_png_is_the_drawing_in_pixels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, without_dot: bool
+) -> None:
+    """It has the size of the drawing, its colours, and those of the looks; with either painter."""
+    if without_dot:
+        pytest.importorskip("pygraphviz")
+        monkeypatch.setenv("PATH", "")
+    elif shutil.which("dot") is None:
+        pytest.skip("Graphviz is not installed")
+    graph = FlowGraph(network(), "builtin", 20.0, opened=range(9))
+    plain = picture(graph, tmp_path / "x.png", dpi=72)
+    assert has(plain, STYLES["parameter"].fill) > 4 * 3_000
+    assert has(plain, STYLES["output"].fill) > 2_000
+    # A pixel for each of the drawing; the key and the margin add some.
+    high, wide = plain.shape[:2]
+    layout = graph._place()[1]
+    assert layout.width < wide < layout.width + 60
+    assert layout.height + 40 < high < layout.height + 160
+    # By default it has more pixels.
+    header = graph.save(tmp_path / "y.png").read_bytes()[:24]
+    assert abs(int.from_bytes(header[16:20], "big") - 2 * wide) < 4
+    filled = picture(graph, tmp_path / "z.png", dpi=72, overlay="gradient", step=6)
+    assert has(filled, STYLES["parameter"].fill) == 0
+    assert has(filled, colour(1.0)) > 1_000
+    assert has(filled, NOW) > 500
+    assert graph.save(tmp_path / "x.pdf").read_bytes()[:5] == b"%PDF-"
+
+
+@needs_painter
+def test_the_resolution_must_be_sensible(graph: FlowGraph, tmp_path: Path) -> None:
+    for dpi in (0, -72, 1e6, float("nan")):
+        with pytest.raises(ValueError, match=r"dpi must be from 10 to 2,400"):
+            graph.save(tmp_path / "x.png", dpi=dpi)
+    with pytest.raises(TypeError, match=r"only \.svg, \.png and \.pdf have such looks"):
+        graph.save(tmp_path / "x.json", dpi=100)
+
+
+def test_pygraphviz_is_stopped_too(monkeypatch: pytest.MonkeyPatch, no_dot: Path) -> None:
+    pytest.importorskip("pygraphviz")
+    monkeypatch.setattr(programs, "_WITH_PYGRAPHVIZ", "import time; time.sleep(60)")
+    monkeypatch.setattr(programs, "_IMPORTING", 0.0)
+    with pytest.raises(DotError, match=r"pygraphviz took longer than 0\.3 s"):
+        programs.render("digraph {}", "png", 0.3)
+    monkeypatch.setattr(programs, "_WITH_PYGRAPHVIZ", "raise SystemExit('broken')")
+    with pytest.raises(DotError, match=r"pygraphviz failed with code 1: broken"):
+        programs.render("digraph {}", "png", 9.0)
 
 
 @needs_scripts
 def test_png_and_pdf_through_dot(graph: FlowGraph, no_dot: Path, tmp_path: Path) -> None:
-    pretend(no_dot, STACKS)
-    assert graph.save(tmp_path / "x.png").read_bytes() == b"-Tpng"
-    assert graph.save(tmp_path / "x.pdf").read_bytes() == b"-Tpdf"
+    pretend(no_dot, "import sys; print(*sys.argv[1:], end='')")
+    # It is told where everything is, and only paints.
+    assert graph.save(tmp_path / "x.png").read_bytes() == b"-Knop2 -Tpng"
+    assert graph.save(tmp_path / "x.pdf").read_bytes() == b"-Knop2 -Tpdf"
 
 
 def test_unknown_suffix_names_the_known_ones(graph: FlowGraph, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"'x\.gif'.*\.svg, \.dot, \.gv, \.png, \.pdf"):
+    with pytest.raises(ValueError, match=r"'x\.gif'.*\.svg, .*\.dot, .*\.png, \.pdf"):
         graph.save(tmp_path / "x.gif")
 
 

@@ -1,12 +1,16 @@
 """The drawing: text stays text and within its box, the same bytes each time, and it has a key."""
 
+import math
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,10 +20,15 @@ from matplotlib import font_manager, ft2font
 
 import autograd_core as ag
 import nn
+from tests.viz.drawings import GOLDEN, network, place, twice
+from tests.viz.drawings import draw as drawn
 from viz import FlowGraph, Graph, Vertex, flow_graph
-from viz.boxes import box
-from viz.dot import source
-from viz.text import clean
+from viz.boxes import ALARM, CHANGES, FAINT, GRADIENT, NOW, STYLES, TEXT, box
+from viz.dot import run, source
+from viz.looks import OVERLAYS, Looks, Scale, check_size, colour
+from viz.scene import scene
+from viz.text import clean, width
+from viz.view import view
 
 ROOT = Path(__file__).resolve().parents[2]
 SVG = "{http://www.w3.org/2000/svg}"
@@ -54,20 +63,37 @@ def test_names_come_out_as_text(name: str) -> None:
     assert all(re.fullmatch(r"box\d+", e.get("id", "box0")) for e in root.iter())
 
 
+def label_of(node: str, source: str) -> str:
+    """What is written in a node, read as Graphviz reads its HTML."""
+    label = re.search(rf"\t{node} \[label=<(.*?)> color=", source, re.DOTALL)
+    assert label is not None
+    return "".join(ET.fromstring(f"<t>{label[1]}</t>").itertext()).replace("\\\\", "\\")
+
+
 @pytest.mark.parametrize("name", NASTY)
 def test_names_are_text_to_graphviz(name: str) -> None:
-    label = re.search(r'\tv0 \[label="((?:[^"\\]|\\.)*)"', square(name).dot())
-    assert label is not None
-    read = label[1].replace('\\"', '"').replace("\\n", "\n", 1)
-    shown = read.split("\n")[0] if "\\\\" not in read else read
-    plain = shown.replace("&amp;", "&").replace("\\\\", "\\")
-    assert plain.startswith((clean(name) or "parameter")[:9])
+    assert label_of("v0", square(name).dot()).startswith((clean(name) or "parameter")[:9])
+
+
+@pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz is not installed")
+def test_the_real_dot_writes_names_as_they_are() -> None:
+    """In the boxes and in what a pointer is told; a node's name stands for what is not escaped."""
+    tensors = [ag.Tensor(1.0, requires_grad=True, name=name) for name in (*NASTY, "a\\G\\L\\\\")]
+    total = tensors[0] * 1.0
+    for t in tensors[1:]:
+        total = total + t
+    root = ET.fromstring(run(draw(total).dot(), "svg", 20.0))
+    shown = {text.text for text in root.iter(f"{SVG}text")}
+    told = [a.get("{http://www.w3.org/1999/xlink}title", "") for a in root.iter(f"{SVG}a")]
+    for name in (*NASTY, "a\\G\\L\\\\"):
+        assert (clean(name) or "parameter") in shown
+        assert any((clean(name) or "parameter") in title for title in told)
 
 
 def test_a_label_is_no_html_to_graphviz() -> None:
     vertex = Vertex(0, "op", "exp", "<b>bold</b>", None, (), "float64")
-    graph = Graph((vertex,), (), (0,), ())
-    assert 'label="<b>bold</b>"' in source(graph, [box(vertex)])
+    shown = view(Graph((vertex,), (), (0,), ()), ())
+    assert "&lt;b&gt;bold&lt;/b&gt;" in source(shown, [box(vertex)])
 
 
 @given(st.text())
@@ -196,12 +222,16 @@ def test_after_backward_no_zero_is_drawn_for_what_is_gone() -> None:
 SCRIPT = """
 import numpy as np
 import autograd_core as ag, nn
+from tests.viz.golden import timeless
 from viz import flow_graph, curves_svg
 model = nn.MLP([3, 4, 2], activation="tanh", rng=np.random.default_rng(0))
 data = np.random.default_rng(1).normal(size=(5, 3))
 loss = nn.cross_entropy(model(data), [0, 1, 0, 1, 1])
 graph = flow_graph(loss, engine="builtin", names=locals())
-print(graph.svg(), graph.dot(), graph.graph.to_dict(), curves_svg({"validation loss": [2, 1]}))
+graph.graph = timeless(graph.graph)
+print(graph.svg(), graph.svg(step=5), graph.svg(edges="gradient", overlay="value", backward=True))
+print(graph.dot(), graph.graph.to_dict(), graph.frames().html())
+print(curves_svg({"validation loss": [2, 1]}))
 """
 
 
@@ -227,6 +257,349 @@ def test_a_chain_of_5000_ops() -> None:
     for _ in range(2_500):
         y = np.tanh(y * 1.01)
     start = time.perf_counter()
-    drawing = draw(y).svg()
+    graph = draw(y)
+    shown = ET.fromstring(graph.svg()).findall(f".//{SVG}g[@id]")
     assert time.perf_counter() - start < 15  # about 0.7 s where nobody else computes
-    assert len(ET.fromstring(drawing).findall(f".//{SVG}g[@id]")) == 5_001
+    # What is folded to keep it readable is said.
+    assert 1 < len(shown) <= 500
+    assert any(text.startswith("5,001 boxes, shown as") for text in texts(graph.svg()))
+
+
+# --- roles ------------------------------------------------------------------------------------
+
+
+def luminance(colour: str) -> float:
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [p / 12.92 if p <= 0.03928 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(a: str, b: str) -> float:
+    """The contrast of two colours (WCAG 2.1)."""
+    light, dark = sorted((luminance(a), luminance(b)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def test_text_can_be_read_on_every_fill() -> None:
+    for style in STYLES.values():
+        for ink in (TEXT, FAINT, GRADIENT, ALARM):
+            assert contrast(ink, style.fill) >= 4.5
+    for _, fill, _ in CHANGES.values():
+        assert contrast(TEXT, fill) >= 4.5
+    for i in range(101):
+        assert contrast(TEXT, colour(i / 100)) >= 4.5
+    # Frames within frames add up; ten of them are still read.
+    tint = [int(STYLES["frame"].line[i : i + 2], 16) for i in (1, 3, 5)]
+    ground = [255.0] * 3
+    for _ in range(10):
+        ground = [0.9 * g + 0.1 * t for g, t in zip(ground, tint, strict=True)]
+    assert contrast(TEXT, "#" + "".join(f"{round(g):02x}" for g in ground)) >= 4.5
+
+
+def test_scale_darkens_all_the_way() -> None:
+    """It can be read without colour: by lightness alone."""
+    shades = [luminance(colour(i / 50)) for i in range(51)]
+    assert shades == sorted(shades, reverse=True)
+    assert len(set(shades)) == 51
+
+
+def test_every_role_has_a_look_of_its_own_without_colour() -> None:
+    looks = {
+        (s.stroke > 2, s.rounded, s.dashes, s.double, s.stacked)
+        for kind, s in STYLES.items() if kind != "frame"
+    }  # fmt: skip
+    assert len(looks) == len(STYLES) - 1
+
+
+def test_no_colour_is_used_for_two_roles() -> None:
+    used = [s.line for s in STYLES.values()] + [ALARM, NOW]
+    # A rule's op has the colour of gradients: that is what it computes.
+    assert len(set(used)) == len(used)
+    assert STYLES["rule"].line == GRADIENT
+    assert len({s.fill for s in STYLES.values()}) == len(STYLES)
+
+
+def rects(drawing: str, name: str) -> list[dict[str, str]]:
+    """The outlines of a box."""
+    root = ET.fromstring(drawing)
+    return [r.attrib for r in root.iterfind(f".//{SVG}g[@id='{name}']/{SVG}rect")]
+
+
+def test_where_a_nan_began_is_marked_forward_and_backward() -> None:
+    graph = twice()
+    forward = replace(graph.vertices[3], origin=True)
+    backward = replace(graph.vertices[2], gradient_origin=True)
+    graph = replace(graph, vertices=(*graph.vertices[:2], backward, forward, graph.vertices[4]))
+    drawing = drawn(graph)
+    assert rects(drawing, "box3")[0]["stroke"] == rects(drawing, "box2")[0]["stroke"] == ALARM
+    assert rects(drawing, "box4")[0]["stroke"] != ALARM
+    shown = texts(drawing)
+    assert {"= first not finite", "∇ first not finite", "where that began"} <= set(shown)
+
+
+def test_a_difference_is_told_by_sign_and_fill() -> None:
+    graph = twice()
+    changes = ["", "removed", "added", "changed", ""]
+    vertices = [replace(v, change=c) for v, c in zip(graph.vertices, changes, strict=True)]
+    graph = replace(graph, vertices=tuple(vertices))
+    drawing = drawn(graph)
+    for i, change in enumerate(changes):
+        fill = CHANGES[change][1] if change else "#ffffff"
+        assert rects(drawing, f"box{i}")[0]["fill"] == fill
+    assert {"+", "−", "~", "added", "removed", "changed"} <= set(texts(drawing))
+
+
+# --- overlays and arrows ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("overlay", [name for name in OVERLAYS if name != "role"])
+def test_an_overlay_fills_by_size_and_keeps_the_borders(overlay: str) -> None:
+    graph = replace(twice(), vertices=tuple(
+        replace(v, seconds=1e-3 * (i + 1), nbytes=8 * (i + 1), held=16 * i)
+        for i, v in enumerate(twice().vertices)
+    ))  # fmt: skip
+    plain, drawing = drawn(graph), drawn(graph, overlay=overlay)
+    for i in range(5):
+        before, after = rects(plain, f"box{i}"), rects(drawing, f"box{i}")
+        assert [{**r, "fill": ""} for r in before] == [{**r, "fill": ""} for r in after]
+    assert any(text.startswith(OVERLAYS[overlay]) for text in texts(drawing))
+    if overlay == "value":
+        # w = 0.5 is the least and x = 1.5 the greatest; v2 = 0.635 is between them.
+        fills = [rects(drawing, f"box{i}")[0]["fill"] for i in range(5)]
+        assert fills[1] == colour(1.0)
+        assert fills[3] == colour(math.log(np.tanh(0.75) / value(graph, 4))
+                                  / math.log(1.5 / value(graph, 4)))  # fmt: skip
+    if overlay == "saved":
+        assert rects(drawing, "box0")[0]["fill"] == colour(0.0)
+        assert rects(drawing, "box2")[0]["fill"] == colour(0.5)
+        assert {"0 B", "64 B"} <= set(texts(drawing))
+    if overlay == "time":
+        assert "5 ms" in texts(drawing)
+
+
+def value(graph: Graph, i: int) -> float:
+    summary = graph.vertices[i].value
+    assert summary is not None
+    assert summary.mean is not None
+    return summary.mean
+
+
+def test_scales() -> None:
+    assert Scale.of([None, math.nan, 0.0], log=True) is None
+    scale = Scale.of([1e-4, 0.0, 1.0, math.inf, None], log=True)
+    assert scale is not None
+    assert [scale.at(x) for x in (1e-4, 1e-2, 1.0, 0.0)] == [0.0, 0.5, 1.0, 0.0]
+    assert scale.at(None) is scale.at(math.inf) is None
+    one = Scale.of([3.0, 3.0], log=True)
+    assert one is not None
+    assert one.at(3.0) == 1.0
+    bytes_scale = Scale.of([10.0, 2_500_000.0], log=False, unit="B")
+    assert bytes_scale is not None
+    assert bytes_scale.ends() == ("0 B", "2.5 MB")
+
+
+def ways(drawing: str) -> list[dict[str, str]]:
+    """The lines of the drawing's arrows."""
+    root = ET.fromstring(drawing)
+    group = root.findall(f"{SVG}g")[0]
+    return [p.attrib for p in group.iter(f"{SVG}path") if p.get("fill") == "none"]
+
+
+def test_edges_by_the_norm_of_the_gradient() -> None:
+    graph = twice()
+    norms = [edge.norm for edge in graph.edges]
+    assert None not in norms
+    widths = [float(way["stroke-width"]) for way in ways(drawn(graph, edges="gradient"))]
+    assert np.argsort(widths).tolist() == np.argsort(np.array(norms, float)).tolist()
+    assert (min(widths), max(widths)) == (1.2, 6.0)
+    assert any("norm of the gradient" in text for text in texts(drawn(graph, edges="gradient")))
+
+
+def test_explained_paths_carry_their_share() -> None:
+    graph = twice()
+    shares = [0.25, 0.0, None, 0.75, None]
+    edges = tuple(replace(e, share=s) for e, s in zip(graph.edges, shares, strict=True))
+    drawing = drawn(replace(graph, edges=edges))
+    strokes = [way["stroke"] == GRADIENT for way in ways(drawing)]
+    assert strokes == [True, False, False, True, False]
+    assert {"25 %", "75 %"} <= set(texts(drawing))
+    assert "0 %" not in texts(drawing)
+
+
+def test_the_backward_pass_is_drawn_beside_the_forward_pass() -> None:
+    graph = twice()
+    forward, both = ways(drawn(graph)), ways(drawn(graph, backward=True))
+    assert len(forward) == 5
+    assert [way for way in both if "stroke-dasharray" not in way] == forward
+    back = [way for way in both if "stroke-dasharray" in way]
+    assert len(back) == 5
+    assert {way["stroke"] for way in back} == {GRADIENT}
+    # The figures of a contribution stand beside its arrow.
+    assert "0.75" in texts(drawn(graph, backward=True))
+
+
+def test_what_is_sent_back_runs_upward_and_never_on_the_other_arrow() -> None:
+    made = scene(*place(network()), Looks(backward=True))
+    forward = {(w.source, w.target): w.pieces[0] for w in made.ways if not w.back}
+    back = [w for w in made.ways if w.back]
+    # All arrows but that of the classes, which take no gradient.
+    assert len(back) == len(forward) - 1
+    for way in back:
+        down, up = forward[way.source, way.target], way.pieces[0]
+        assert (up[0][1], up[-1][1]) == (down[-1][1], down[0][1])
+        assert up[0][1] > up[-1][1]
+        for (x, y), (a, b) in zip(up, reversed(down), strict=True):
+            assert 3.0 < math.hypot(x - a, y - b) < 11.0
+
+
+def test_words_beside_arrows_overlap_nothing() -> None:
+    shown, boxes, layout = place(network())
+    made = scene(shown, boxes, layout, Looks(backward=True))
+    words = [note for note in made.notes if note.colour == GRADIENT]
+    assert len(words) > 3
+    areas = [(n.x, n.y - 9, n.x + width(n.words, n.size, fixed=True), n.y + 2) for n in words]
+    for i, (left, top, right, bottom) in enumerate(areas):
+        for box_, (x, y) in zip(boxes, layout.centres, strict=True):
+            beside = abs(x - (left + right) / 2) >= (box_.width + right - left) / 2
+            assert beside or abs(y - (top + bottom) / 2) >= (box_.height + bottom - top) / 2
+        for a, b, c, d in areas[:i]:
+            assert c <= left or right <= a or d <= top or bottom <= b
+
+
+@pytest.mark.parametrize(
+    ("looks", "words"),
+    [
+        ({"overlay": "colour"}, "unknown overlay 'colour'; the overlays are role, gradient"),
+        ({"edges": "wide"}, "unknown edges 'wide'; they are drawn plain or gradient"),
+    ],
+)
+def test_unknown_looks_name_the_known_ones(looks: dict[str, str], words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        Looks(**looks)  # type: ignore[arg-type]
+
+
+def test_looks_of_a_wrong_type() -> None:
+    with pytest.raises(TypeError, match="backward must be True or False, not 1"):
+        Looks(backward=1)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="step must be the number of a step, not 1.5"):
+        Looks(step=1.5)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="step must be"):
+        Looks(step=True)
+
+
+def test_100_000_boxes_are_drawn_by_force_only() -> None:
+    check_size(100_000, Looks())
+    check_size(100_001, Looks(force=True))
+    with pytest.raises(ValueError, match=r"100,001 boxes.*depth=.*\.html.*force=True"):
+        check_size(100_001, Looks())
+
+
+# --- steps --------------------------------------------------------------------------------------
+
+
+def figures(drawing: str, name: str) -> list[str]:
+    root = ET.fromstring(drawing)
+    return [t.text or "" for t in root.iterfind(f".//{SVG}g[@id='{name}']/{SVG}text")
+            if "font-family" in t.attrib]  # fmt: skip
+
+
+def test_a_step_shows_what_is_known_by_then() -> None:
+    """``y = tanh(h) * h`` with ``h = w x``: by hand, for w = 0.5 and x = 1.5."""
+    graph = twice()
+    first = drawn(graph, step=0)
+    assert figures(first, "box2") == ["= 0.75"]
+    assert figures(first, "box3") == []
+    assert rects(first, "box3")[0]["opacity"] == "0.4"
+    assert "opacity" not in rects(first, "box2")[0]
+    seeded = drawn(graph, step=3)
+    assert figures(seeded, "box4") == ["= 0.4764", "∇ 1"]
+    assert figures(seeded, "box2") == ["= 0.75"]
+    half = drawn(graph, step=5)
+    assert figures(half, "box2") == ["= 0.75", "∇ 1 of 2"]
+    whole = drawn(graph, step=6)
+    g = np.tanh(0.75) + 0.75 * (1 - np.tanh(0.75) ** 2)
+    assert figures(whole, "box2") == ["= 0.75", f"∇ {g:.4g}"]
+    assert figures(whole, "box0") == ["= 0.5"]
+    assert figures(drawn(graph, step=-1), "box0") == ["= 0.5", f"∇ {1.5 * g:.4g}"]
+
+
+def test_no_step_shows_a_gradient_before_it_came() -> None:
+    for graph in (twice(), network()):
+        for k, step in enumerate(graph.steps):
+            drawing = drawn(graph, step=k)
+            told = {graph.edges[s.edge].source if s.edge is not None else s.vertex
+                    for s in graph.steps[: k + 1] if s.phase != "forward"}  # fmt: skip
+            for vertex in graph.vertices:
+                lines = [x for x in figures(drawing, f"box{vertex.id}") if x[0] == "∇"]
+                assert bool(lines) == (vertex.id in told) or vertex.gradient is None
+            assert any(text == f"{k + 1}. {step.caption}" for text in texts(drawing))
+
+
+def test_a_step_marks_its_box_and_its_arrow() -> None:
+    root = ET.fromstring(drawn(twice(), step=5))
+    marks = [e for e in root.iter() if NOW in (e.get("fill"), e.get("stroke"))]
+    # The box, the arrow, and the sign in the key.
+    assert [e.tag.removeprefix(SVG) for e in marks] == ["rect", "path", "rect"]
+
+
+def test_unknown_steps() -> None:
+    with pytest.raises(ValueError, match=r"no step 9: this graph has 9 steps, 0 to 8"):
+        drawn(twice(), step=9)
+    with pytest.raises(ValueError, match="no step 0: this graph has 0 steps; record"):
+        drawn(replace(twice(), steps=()), step=0)
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_drawings_are_as_in_the_golden_files(name: str) -> None:
+    """When one differs on purpose, look at it and run ``python -m tests.viz.drawings``."""
+    assert GOLDEN[name]() == (Path(__file__).parent / name).read_text(encoding="utf-8")
+
+
+# --- in a browser -------------------------------------------------------------------------------
+
+OVERFLOWS = """() => {
+  const found = [];
+  const root = document.querySelector("svg").getBoundingClientRect();
+  for (const text of document.querySelectorAll("text")) {
+    const t = text.getBoundingClientRect();
+    if (t.left < root.left || t.right > root.right || t.bottom > root.bottom) {
+      found.push("leaves the drawing: " + text.textContent);
+    }
+    const box = text.closest("g[id]");
+    const rect = box && box.querySelector("rect").getBoundingClientRect();
+    if (rect && (t.left < rect.left + 2 || t.right > rect.right - 2 || t.top < rect.top
+                 || t.bottom > rect.bottom)) {
+      found.push("leaves its box: " + text.textContent);
+    }
+  }
+  const texts = [...document.querySelectorAll("text")].map((t) => [t, t.getBoundingClientRect()]);
+  texts.forEach(([a, p], i) => texts.slice(0, i).forEach(([b, q]) => {
+    const wide = Math.min(p.right, q.right) - Math.max(p.left, q.left);
+    const high = Math.min(p.bottom, q.bottom) - Math.max(p.top, q.top);
+    if (wide > 1 && high > 3) found.push(`${a.textContent} over ${b.textContent}`);
+  }));
+  return [texts.length, found];
+}"""
+
+
+def test_no_text_overflows_or_covers_another_in_a_browser(browser: Any) -> None:
+    shown = {
+        "open": drawn(network()),
+        "folded": drawn(network(), ()),
+        "folded at a step": drawn(network(), (), step=9),
+        "a step": drawn(network(), step=9),
+        "both passes": drawn(network(), backward=True),
+        "overlays": drawn(network(), overlay="value", edges="gradient"),
+        "counted": drawn(twice(), step=5),
+        **{name: graph.svg() for name, graph in graphs().items()},
+    }
+    page = browser.new_page()
+    for name, drawing in shown.items():
+        page.set_content(drawing)
+        count, found = page.evaluate(OVERFLOWS)
+        assert count > 5
+        assert found == [], name
+    # It can fail: larger text does leave its box.
+    page.set_content(shown["open"].replace('font-size="10.5"', 'font-size="14"'))
+    assert any(text.startswith("leaves its box") for text in page.evaluate(OVERFLOWS)[1])
+    page.close()

@@ -1,0 +1,202 @@
+"""The ways of a drawing: its arrows, plain, by the norm of the gradient, explained, and those that
+answer them on the way back; and what is written beside them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .boxes import EDGE, FAINT, GRADIENT, Box
+from .labels import Room
+from .layout import Layout, Point
+from .legend import edge_colour, edge_width
+from .looks import Looks, Scale, edge_norm, edge_share
+from .progress import Progress
+from .text import clean, number
+
+if TYPE_CHECKING:
+    from .view import Arrow, View
+
+__all__ = ["Note", "Way", "notes", "ways"]
+
+#: The order of the operands of these does not matter, so it need not be told.
+_SYMMETRIC = {"add", "multiply", "maximum", "minimum", "fmax", "fmin", "logaddexp", "hypot"}
+#: How far the arrow sent back runs beside the other.
+_AWAY = 7.0
+#: More words than this are left to the hints.
+_MANY_WORDS = 400
+SENT_DASHES, FAR_DASHES, REMOVED_DASHES = "5 3", "3 3", "2 4"
+
+
+@dataclass(slots=True)
+class Way:
+    """An arrow from box ``source`` to ``target``; with ``back`` its head is at ``source``.
+
+    ``says`` are words for beside it: the first for which there is room.
+    """
+
+    source: int
+    target: int
+    pieces: list[list[Point]]
+    colour: str
+    wide: float
+    dashes: str
+    told: str = ""
+    says: tuple[str, ...] = ()
+    explained: bool = False
+    pale: bool = False
+    now: bool = False
+    back: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Words that start at ``x`` on the base line ``y``."""
+
+    x: float
+    y: float
+    words: str
+    size: float
+    colour: str
+
+
+def ways(
+    view: View, layout: Layout, looks: Looks, widths: Scale | None, state: Progress | None
+) -> list[Way]:
+    """The arrows forward, then those back; what a step has not reached is pale."""
+    graph = view.graph
+    drawn: list[Way] = []
+    for arrow, route in zip(view.edges, layout.routes, strict=True):
+        change = {graph.edges[e].change for e in arrow.edges}
+        dashes = FAR_DASHES if len(route) > 1 else REMOVED_DASHES if change == {"removed"} else ""
+        told = _told(view, arrow)
+        way = Way(arrow.source, arrow.target, route, EDGE, 1.3, dashes, told)
+        share = edge_share(graph, arrow)
+        if widths is not None:
+            part = widths.at(edge_norm(graph, arrow))
+            way.wide = 0.8
+            if part is not None:
+                way.colour, way.wide = edge_colour(part), edge_width(part)
+        if share:
+            way.colour, way.wide = GRADIENT, 2.0 + 5.0 * min(1.0, abs(share))
+            way.says, way.explained = (f"{number(100 * share)} %",), True
+        if state is not None:
+            targets = {graph.edges[e].target for e in arrow.edges}
+            way.now = state.step.phase == "forward" and state.step.vertex in targets
+            way.pale = targets <= state.waiting
+        drawn.append(way)
+    if looks.backward or state is not None:
+        drawn += _sent(view, layout, state)
+    return drawn
+
+
+def _told(view: View, arrow: Arrow) -> str:
+    """What a pointer resting on it is told."""
+    graph = view.graph
+    said = []
+    for e in arrow.edges[:4]:
+        edge = graph.edges[e]
+        text = f"operand {edge.operand + 1} of {graph.vertices[edge.target].label}"
+        if edge.norm is not None:
+            text += f"; norm of the gradient sent back {number(edge.norm)}"
+        said.append(text)
+    return "\n".join(said + ["..."] * (len(arrow.edges) > 4))
+
+
+def _sent(view: View, layout: Layout, state: Progress | None) -> Iterator[Way]:
+    """The arrows of the backward pass, beside those that they answer.
+
+    At a step, only what it sends is told in figures.
+    """
+    graph = view.graph
+    sent = {s.edge: s.sent for s in graph.steps if s.phase == "backward" and s.edge is not None}
+    by_norm = state is None and not sent
+    if state is not None:
+        sent = dict(state.sent)
+    right = _rightmost(view, layout)
+    for i, (arrow, route) in enumerate(zip(view.edges, layout.routes, strict=True)):
+        norm = edge_norm(graph, arrow)
+        if not (norm is not None if by_norm else any(e in sent for e in arrow.edges)):
+            continue
+        away = -_AWAY if i in right else _AWAY
+        pieces = [_beside(piece, away) for piece in reversed(route)]
+        way = Way(arrow.source, arrow.target, pieces, GRADIENT, 1.4, SENT_DASHES, back=True)
+        way.now = state is not None and state.step.edge in arrow.edges
+        if way.now or state is None:
+            says = [clean(sent[e]) for e in arrow.edges if len(arrow.edges) == 1 and sent.get(e)]
+            way.says = (*says, *([] if norm is None else [f"norm {number(norm)}"]))
+        yield way
+
+
+def _beside(points: Sequence[Point], away: float) -> list[Point]:
+    """The same way in the other direction, ``away`` to the left of the one that is drawn."""
+    moved = []
+    last = len(points) - 1
+    for i, (x, y) in enumerate(points):
+        dx = points[min(i + 1, last)][0] - points[max(i - 1, 0)][0]
+        dy = points[min(i + 1, last)][1] - points[max(i - 1, 0)][1]
+        length = (dx * dx + dy * dy) ** 0.5 or 1.0
+        moved.append((x - away * dy / length, y + away * dx / length))
+    # Its ends are level with the other's, on the borders of the boxes.
+    moved[0], moved[-1] = (moved[0][0], points[0][1]), (moved[-1][0], points[-1][1])
+    return moved[::-1]
+
+
+def _rightmost(view: View, layout: Layout) -> set[int]:
+    """Of arrows between the same two boxes the last one: what answers it runs on its other side."""
+    last: dict[tuple[int, int], list[tuple[float, int]]] = {}
+    for i, (arrow, route) in enumerate(zip(view.edges, layout.routes, strict=True)):
+        last.setdefault((arrow.source, arrow.target), []).append((route[-1][-1][0], i))
+    return {max(ends)[1] for ends in last.values() if len(ends) > 1}
+
+
+def notes(
+    view: View, boxes: Sequence[Box], layout: Layout, drawn: Sequence[Way], sent: bool
+) -> list[Note]:
+    """What is written beside the arrows: operands' numbers, and figures where there is room."""
+    found = _operand_numbers(view, layout, sent)
+    said = [way for way in drawn if way.says]
+    if not said or len(said) > _MANY_WORDS:
+        return found
+    room = Room((0.0, 0.0, layout.width, layout.height))
+    for box, (x, y) in zip(boxes, layout.centres, strict=True):
+        w, h = 0.5 * box.width + 2.0, 0.5 * box.height + 2.0
+        room.take((x - w, y - h, x + w, y + h))
+    for x, y, w, h in layout.frames:
+        # Its title, and its border.
+        room.take((x, y, x + w, y + 18.0))
+        room.take((x, y + h - 1.0, x + w, y + h + 1.0))
+        room.take((x - 1.0, y, x + 1.0, y + h))
+        room.take((x + w - 1.0, y, x + w + 1.0, y + h))
+    for way in drawn:
+        for piece in way.pieces:
+            room.take_way(piece)
+    for way in said:
+        for words in way.says:
+            place = room.find(words, max(way.pieces, key=len), 0.5 * way.wide)
+            if place is not None:
+                found.append(Note(*place, words, room.size, GRADIENT))
+                break
+    return found
+
+
+def _operand_numbers(view: View, layout: Layout, sent: bool) -> list[Note]:
+    """Number the arrows into a box that come in another order than its operands."""
+    into: dict[int, list[tuple[float, float, int]]] = {}
+    graph = view.graph
+    for arrow, route in zip(view.edges, layout.routes, strict=True):
+        if view.boxes[arrow.target].vertex is None or len(arrow.edges) != 1:
+            continue
+        edge = graph.edges[arrow.edges[0]]
+        (x, y), before = route[-1][-1], route[-1][-2]
+        # On the side that the arrow does not come from, or the one sent back does not run on.
+        aside = -9.5 if before[0] > x + 1 and not sent else 4.5
+        into.setdefault(edge.target, []).append((x + aside, y, edge.operand))
+    numbers = []
+    for target, ends in into.items():
+        operands = [operand for _, _, operand in sorted(ends)]
+        if graph.vertices[target].op not in _SYMMETRIC and operands != sorted(operands):
+            numbers += [Note(x, y - 4.0, str(operand + 1), 9.0, FAINT) for x, y, operand in ends]
+    return numbers
