@@ -31,10 +31,10 @@ class Job:
 class Contestant:
     """One way of doing a row's work.
 
-    `needs` are the modules it can't do without; `rival` names the contestant whose median is
-    divided by this one's, and all with the same rival must agree; `threads` overrides the run's
-    number; without `collector` the garbage collector is off while it is timed, and runs between
-    its steps; `slow` ones are left out by --quick.
+    `needs` are the modules it can't do without, `programs` those on the PATH; `rival` names the
+    contestant whose median is divided by this one's, and all with the same rival must agree;
+    `threads` overrides the run's number; without `collector` the garbage collector is off while it
+    is timed, and runs between its steps; `slow` ones are left out by --quick.
     """
 
     name: str
@@ -44,6 +44,7 @@ class Contestant:
     threads: int | None = None
     collector: bool = True
     slow: bool = False
+    programs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,17 @@ THREAD_VARIABLES = (
     "VECLIB_MAXIMUM_THREADS",
     "NPROC",  # XLA's thread pool on a CPU
 )
-PACKAGES = ("numpy", "torch", "jax", "jaxlib", "autograd", "mygrad", "micrograd")
+PACKAGES = (
+    "numpy",
+    "torch",
+    "jax",
+    "jaxlib",
+    "autograd",
+    "mygrad",
+    "micrograd",
+    "torchviz",
+    "torchview",
+)
 
 
 def thread_limits(threads: int) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import importlib.util
 import math
+import shutil
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
@@ -78,8 +79,9 @@ def finite(entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def missing(contestant: Contestant) -> list[str]:
-    """The modules that a contestant needs and this Python doesn't have."""
-    return [name for name in contestant.needs if importlib.util.find_spec(name) is None]
+    """The modules that a contestant needs and this Python doesn't have, and the programs."""
+    modules = [name for name in contestant.needs if importlib.util.find_spec(name) is None]
+    return modules + [name for name in contestant.programs if shutil.which(name) is None]
 
 
 def run(row: Row, threads: int, pace: Pace, quick: bool, say: Callable[[str], None]) -> Outcome:
