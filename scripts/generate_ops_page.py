@@ -4,7 +4,6 @@ The derivatives are shown as they stand in the source, which is what makes the p
 """
 
 import ast
-import functools
 import inspect
 import json
 import math
@@ -16,6 +15,7 @@ from typing import Any
 from autograd_core import ZERO, Domain, Op, conventions
 from autograd_core.registry import REAL
 from autograd_core.transforms.batching import batching
+from viz.formulas import source
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # as a script it stands beside `tests`, not above
@@ -63,27 +63,10 @@ behind.
 """
 
 
-@functools.cache
-def tree(path: str) -> ast.Module:
-    """The syntax tree of a source file."""
-    return ast.parse(Path(path).read_text(encoding="utf-8"))
-
-
 def formula(rule: Callable[..., Any]) -> str:
     """The body of a lambda as it stands in the source; the name of a longer rule."""
-    if rule.__name__ != "<lambda>":
-        return f"`{rule.__name__}`"
-    code = rule.__code__
-    bodies = [
-        node.body
-        for node in ast.walk(tree(code.co_filename))
-        if isinstance(node, ast.Lambda)
-        and node.lineno == code.co_firstlineno
-        and [arg.arg for arg in node.args.args] == list(inspect.signature(rule).parameters)
-    ]
-    # Two rules on one line with the same arguments cannot be told apart by place.
-    assert len(bodies) == 1, f"{code.co_filename}:{code.co_firstlineno}: one rule a line, please"
-    return f"`{ast.unparse(bodies[0])}`"
+    body = source(rule)
+    return f"`{rule.__name__ if body is None else ast.unparse(body)}`"
 
 
 def derivatives(op: Op) -> str:

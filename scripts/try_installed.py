@@ -3,7 +3,13 @@
 Run by `try_wheel.py` in an empty environment; `dot` is not on its path.
 """
 
+import base64
+import re
 import shutil
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+import zlib
 from importlib.metadata import version
 from pathlib import Path
 
@@ -41,12 +47,27 @@ def main() -> None:
     assert np.isclose(second, -2 * np.tanh(0.5) / np.cosh(0.5) ** 2), second
 
     assert shutil.which("dot") is None
-    viz.flow_graph(nn.cross_entropy(model(inputs[:4]), labels[:4])).save("flow_graph.svg")
-    drawn = Path("flow_graph.svg").read_text(encoding="utf-8")
-    assert "<svg" in drawn
+    picture = viz.flow_graph(lambda x: nn.cross_entropy(model(x), labels[:4]), inputs[:4])
+    drawn = picture.save("flow_graph.svg").read_text(encoding="utf-8")
+    ET.fromstring(drawn)
     assert "x W + b" in drawn
+    # The page's scripts and styles lie beside the code, and have to have come along.
+    page = picture.save("flow_graph.html").read_text(encoding="utf-8")
+    packed = re.findall(r"[A-Za-z0-9+/]{500,}=*", page)
+    parts = b"".join(zlib.decompress(base64.b64decode(text)) for text in packed)
+    assert b"layered" in parts
+    assert b"prefers-reduced-motion" in parts
+    assert "cross_entropy" in picture.text()
+    again = viz.load(picture.save("flow_graph.json"))
+    assert again.svg() == drawn
+    command = [sys.executable, "-m", "viz", "flow_graph.json", "-o", "again.html"]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    assert Path("again.html").read_text(encoding="utf-8") == page
 
-    print(f"autograd-core {version('autograd-core')}: accuracy {accuracy:.2f}, SVG {len(drawn)} B")
+    print(
+        f"autograd-core {version('autograd-core')}: accuracy {accuracy:.2f}, "
+        f"SVG {len(drawn):,} B, page {len(page):,} B"
+    )
 
 
 if __name__ == "__main__":

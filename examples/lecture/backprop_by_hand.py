@@ -5,7 +5,9 @@ With examples as rows, and W here the lecture's transposed, from the output down
     ∇a(L+1) = f(x) - e(y)        ∇W(k) = h(k-1)ᵀ ∇a(k)        ∇b(k) = Σ ∇a(k) over the examples
     ∇h(k-1) = ∇a(k) W(k)ᵀ        ∇a(k-1) = ∇h(k-1) ⊙ g'(a(k-1))
 
-The engine has none of these written down; it has a rule for each operation.
+The engine has none of these written down; it has a rule for each operation (L12), and visits the
+boxes of the flow graph (L6) in reverse order: a page steps through that, forward and back, and a
+handout has a drawing for each step.
 """
 
 from __future__ import annotations
@@ -66,7 +68,7 @@ def compare(model: nn.MLP, activation: str, examples: Part) -> dict[str, float]:
 
 
 def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
-    """Compare formulas and engine for three activations; draw the flow graph with gradients."""
+    """Compare formulas and engine for three activations; draw both passes, whole and in steps."""
     options = parse(arguments, "backprop_by_hand", __doc__)
     X, y = digits(options).train
     if options.quick:
@@ -84,9 +86,15 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
 
     model = nn.MLP(sizes, "tanh", rng=options.rng())
     graph = viz.flow_graph(lambda x: nn.cross_entropy(model(x), y), X)
-    drawn = graph.save(options.out / "backprop_by_hand.svg")
-    print(f"picture: {drawn}")
-    return {"errors": errors, "boxes": len(graph.vertices), "pictures": [drawn]}
+    drawn = [
+        graph.save(options.out / "backprop_by_hand.svg"),
+        graph.save(options.out / "backprop_by_hand.html"),
+        graph.frames().save(options.out / "backprop_by_hand_handout.html"),
+    ]
+    about = ("the graph", f"steps through it, {len(graph.steps)} steps", "the steps on paper")
+    for path, words in zip(drawn, about, strict=True):
+        print(f"picture: {path} ({words})")
+    return {"errors": errors, "graph": graph, "pictures": drawn}
 
 
 if __name__ == "__main__":

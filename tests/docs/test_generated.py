@@ -22,7 +22,7 @@ def test_the_page_of_operations_is_up_to_date() -> None:
 
 @pytest.mark.parametrize("name", draw_docs.PICTURES)
 def test_the_pictures_are_up_to_date(name: str) -> None:
-    drawn = draw_docs.PICTURES[name]().svg()
+    drawn = draw_docs.PICTURES[name]()
     assert (DOCS / "images" / name).read_text(encoding="utf-8") == drawn, (
         "run python scripts/draw_docs.py, and look at the pictures"
     )

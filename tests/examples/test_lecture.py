@@ -35,7 +35,7 @@ from examples.lecture import (
 save_figure = viz.save_figure
 ROOT = Path(__file__).resolve().parents[2]
 DEMONSTRATIONS = lecture.demonstrations()
-SIGNATURES = {".png": b"\x89PNG\r\n\x1a\n", ".svg": b"<"}
+SIGNATURES = {".png": b"\x89PNG\r\n\x1a\n", ".svg": b"<", ".html": b"<!DOCTYPE html"}
 
 Figures = dict[str, Any]
 
@@ -78,7 +78,20 @@ def check_backprop_by_hand(figures: Figures) -> None:
         assert list(errors) == ["W(1)", "b(1)", "W(2)", "b(2)", "W(3)", "b(3)"]
         assert max(errors.values()) < 1e-13
     # An input, the labels, six parameters, three layers, two activations, the loss.
-    assert figures["boxes"] == 14
+    graph = figures["graph"]
+    assert len(graph.vertices) == 14
+    passes = [(step.phase, graph.vertices[step.vertex].op) for step in graph.steps]
+    order = ["affine", "tanh", "affine", "tanh", "affine", "cross_entropy"]
+    assert [op for phase, op in passes if phase == "forward"] == order
+    # Box by box backward; each sends to its operands that have a gradient, the input among them.
+    back = [op for phase, op in passes if phase == "backward"]
+    assert list(dict.fromkeys(back)) == ["cross_entropy", "affine", "tanh"]
+    assert len(back) == 1 + 3 * 3 + 2
+    page, handout = (path.read_text(encoding="utf-8") for path in figures["pictures"][1:])
+    assert page.startswith("<!DOCTYPE html")
+    assert handout.count('class="page"') == len(graph.steps)
+    for text in (page, handout):
+        assert "://" not in text.replace("http://www.w3.org/", "")
 
 
 def check_symmetry(figures: Figures) -> None:
