@@ -10,7 +10,7 @@ import numpy as np
 
 from . import record
 from .errors import InPlaceError, NotDifferentiableError
-from .graph import Node, next_number, refuse_unknown_shape
+from .graph import Derived, Node, Operand, next_number, refuse_unknown_shape
 from .registry import Op, call_batched, connect, running
 from .tensor import Tensor, value_of, wrap
 from .ufuncs import call_method, in_full, store_in_array
@@ -282,10 +282,35 @@ def _apply_derived(
     except Exception as error:
         error.add_note(f"inside {op.name}")
         raise
-    for output in result if isinstance(result, (tuple, list)) else (result,):
+    several = isinstance(result, (tuple, list))
+    made = None
+    for i, output in enumerate(result if several else (result,)):
         if type(output) is Tensor and output._node is not None and output._node.number > first:
-            output._node.derived = (op, first)
+            if made is None:
+                named = {key: _told(x) for key, x in kwargs.items()}
+                made = Derived(op, first, _told(tuple(args)), named)
+            output._node.derived = made._replace(output=i) if several else made
     return result
+
+
+def _told(x: Any) -> Any:
+    """What to tell of an argument, without keeping what it holds."""
+    if type(x) is Tensor:
+        return Operand(0 if x._node is None else x._node.number, x._value.shape)
+    if x is None or isinstance(x, _PLAIN):
+        return x
+    if type(x) in (list, tuple, range):
+        return (list if type(x) is list else tuple)(map(_told, x[:_FEW]))
+    if isinstance(x, np.dtype):
+        return str(x)
+    if hasattr(x, "shape"):
+        return x.item() if type(x) is np.ndarray and x.ndim == 0 else Operand(0, x.shape)
+    return getattr(x, "__name__", type(x).__name__)
+
+
+_PLAIN = (bool, int, float, complex, str, slice, type(Ellipsis), np.generic)
+#: A list of more than these is told by its beginning.
+_FEW = 20
 
 
 def _mark_views(wrapped: Any, operands: Any) -> None:

@@ -9,16 +9,26 @@ from __future__ import annotations
 import itertools
 import math
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from operator import attrgetter
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .errors import ReleasedError, ShapeError
 
-__all__ = ["Node", "StandIn", "conj", "leaf", "next_number", "topological_order"]
+__all__ = [
+    "Derived",
+    "Node",
+    "Operand",
+    "StandIn",
+    "conj",
+    "leaf",
+    "next_number",
+    "topological_order",
+]
 
 #: The clock: every node takes the next number when it is made, and keeps it.
 next_number: Callable[[], int] = itertools.count(1).__next__
@@ -47,6 +57,28 @@ class StandIn:
         return f"StandIn(shape={self.shape}, dtype={self.dtype})"
 
 
+class Operand(NamedTuple):
+    """What is told of an array that a composition was called with: its node's number, 0 if none."""
+
+    number: int
+    shape: tuple[int, ...]
+
+
+class Derived(NamedTuple):
+    """Of which composition, ``var`` say, a node is the result; see `Node.derived`.
+
+    What the node reaches with a number of at least ``first`` was recorded inside. ``args`` and
+    ``kwargs`` are what ``op`` was called with, an `Operand` for each array; ``output`` is which of
+    several results it is, or None.
+    """
+
+    op: Any
+    first: int
+    args: tuple[Any, ...] = ()
+    kwargs: Mapping[str, Any] = MappingProxyType({})
+    output: int | None = None
+
+
 class Node:
     """One box of the flow graph: an op that was applied, or a leaf.
 
@@ -68,8 +100,7 @@ class Node:
     ``grad``, ``name``
         the accumulated gradient of a leaf, or of a node that keeps it; a name to draw.
     ``derived``
-        None, or ``(op, first number)`` on the result of a composition such as ``var``: what this
-        node reaches with at least that number was recorded inside it.
+        None, or of the result of a composition such as ``var`` a `Derived`.
     ``rule``
         of what a rule computed on a walk back that was recorded, the number of the node whose rule
         it is; not set on others.
@@ -115,7 +146,7 @@ class Node:
         self.number = next_number()
         self.grad: Any = None
         self.name: str | None = None
-        self.derived: tuple[Any, int] | None = None
+        self.derived: Derived | None = None
         self.hooks: Any = None
 
     @property

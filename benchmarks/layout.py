@@ -7,6 +7,7 @@ the drawn edges that cross, which is what a reader stumbles over.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -82,6 +83,31 @@ def summands(n: int) -> Graph:
     return [(80.0, 40.0)] * (n + 1), [(i, n) for i in range(n)], [-1] * (n + 1), []
 
 
+def scalars(units: int) -> Graph:
+    """Two layers of a scalar network: every product and every sum is a box."""
+    edges: Edges = []
+    values, n = list(range(units)), units
+    for _ in range(2):
+        following = []
+        for _ in range(units):
+            total, n = n, n + 1
+            for x in values:
+                edges += [(x, n + 1), (n, n + 1), (total, n + 2), (n + 1, n + 2)]
+                total, n = n + 2, n + 3
+            edges.append((total, n))
+            following.append(n)
+            n += 1
+        values = following
+    return [(60.0, 40.0)] * n, edges, [-1] * n, []
+
+
+def anywhere(n: int, many: int) -> Graph:
+    """Edges between any boxes: the worst that can be asked for."""
+    r = random.Random(0)
+    pairs = [sorted(r.sample(range(n), 2)) for _ in range(many)]
+    return [(50.0, 20.0)] * n, [(u, v) for u, v in pairs], [-1] * n, []
+
+
 GRAPHS: dict[str, Callable[[], Graph]] = {
     "residual, 499 boxes": partial(residual, 83),
     "residual, 997 boxes": partial(residual, 166),
@@ -90,12 +116,14 @@ GRAPHS: dict[str, Callable[[], Graph]] = {
     "recurrent, 25 steps": partial(recurrent, 25),
     "recurrent, 25 steps in frames": partial(recurrent, 25, frames=True),
     "recurrent, 25 steps, shared": partial(shared, 25),
+    "scalar network": partial(scalars, 4),
     "chain of 5,000": partial(chain, 5_000),
     "sum of 2,000": partial(summands, 2_000),
+    "10,000 boxes, 20,000 edges anywhere": partial(anywhere, 10_000, 20_000),
 }
 #: What `dot` can do in seconds.
 DOT = ("residual, 499 boxes", "residual, 997 boxes", "recurrent, 25 steps",
-       "recurrent, 25 steps, shared")  # fmt: skip
+       "recurrent, 25 steps, shared", "scalar network")  # fmt: skip
 
 
 def work(name: str, engine: str) -> Job:

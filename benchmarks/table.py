@@ -91,5 +91,6 @@ def machine_line(facts: dict[str, Any], rest: str) -> str:
     versions = ", ".join(f"{name} {v}" for name, v in facts["versions"].items() if v)
     return (
         f"{facts['system']} {facts['architecture']}, {facts['cores']} cores, {facts['threads']} "
-        f"threads, Python {facts['python']}, {facts['blas']}; {versions}. {rest}"
+        f"thread{'s' * (facts['threads'] != 1)}, Python {facts['python']}, {facts['blas']}; "
+        f"{versions}. {rest}"
     )

@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from docutils.nodes import Element
 from sphinx.application import Sphinx
 from sphinx.ext.napoleon import Config, GoogleDocstring
+from sphinx.writers.html5 import HTML5Translator
 
 from autograd_core import __version__
 
@@ -35,6 +37,14 @@ html_static_path = ["_static"]
 html_title = "autograd-core"
 
 
+class Translator(HTML5Translator):
+    """A link to a drawing or page beside a document opens it, where Sphinx would have it saved."""
+
+    def visit_download_reference(self, node: Element) -> None:
+        super().visit_download_reference(node)
+        self.body[-1] = self.body[-1].replace(' download=""', "")
+
+
 def read_sections(
     app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]
 ) -> None:
@@ -48,3 +58,4 @@ def read_sections(
 
 def setup(app: Sphinx) -> None:
     app.connect("autodoc-process-docstring", read_sections)
+    app.set_translator("html", Translator)

@@ -31,9 +31,6 @@ ENDINGS = {
     "torchview": "-torchview",
     ROLLED: "-torchview-rolled",
 }
-#: An SVG of up to so many bytes is kept; of a longer one a PNG, in its own size up to this one.
-WHOLE = 200_000
-LARGEST = 7_000
 #: All thumbnails are of one size in pixels, so that columns are of one width.
 THUMBNAIL = (600, 720)
 #: A PNG has so few colours, and fewer where it would have more bytes than this.
@@ -65,32 +62,28 @@ def pictures() -> None:
         for tool in row
     }
     pages = {f"{key}.html": draw("ours, page", key)[1] for key in MODELS}
-    long = {name: text for name, text in drawn.items() if len(text.encode()) > WHOLE}
-    small = rasters(drawn, THUMBNAIL)
-    whole = rasters(long)
+    small = thumbnails(drawn)
     IMAGES.mkdir(parents=True, exist_ok=True)
     for old in IMAGES.iterdir():
         old.unlink()
     for name, text in (drawn | pages).items():
-        if name not in long:
-            (IMAGES / name).write_text(text, encoding="utf-8")
-    for ending, images in ((".png", small), ("-whole.png", whole)):
-        for name, content in images.items():
-            (IMAGES / (Path(name).stem + ending)).write_bytes(content)
+        (IMAGES / name).write_text(text, encoding="utf-8")
+    for name, content in small.items():
+        (IMAGES / name).with_suffix(".png").write_bytes(content)
 
 
-def rasters(drawn: Mapping[str, str], size: tuple[int, int] | None = None) -> dict[str, bytes]:
-    """Each SVG as a PNG of few colours and of that size, or of its own; never enlarged."""
+def thumbnails(drawn: Mapping[str, str]) -> dict[str, bytes]:
+    """Each SVG as a PNG of few colours and one size; never enlarged."""
     from playwright.sync_api import sync_playwright
 
     found = {}
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"))
-        page = browser.new_page(device_scale_factor=1)
+        width, height = THUMBNAIL
+        page = browser.new_page(device_scale_factor=1, viewport={"width": width, "height": height})
         for name, text in drawn.items():
             page.set_content(f"<body style='margin:0'>{text[text.index('<svg') :]}</body>")
-            width, height = page.evaluate(FIT, [size, LARGEST])
-            page.set_viewport_size({"width": width, "height": height})
+            page.evaluate(FIT, THUMBNAIL)
             found[name] = lessened(page.screenshot())
         browser.close()
     return found
@@ -111,15 +104,13 @@ def lessened(png: bytes) -> bytes:
         colours //= 2
 
 
-FIT = """([size, largest]) => {
+FIT = """([wide, high]) => {
     const svg = document.querySelector("svg"), {width, height} = svg.getBoundingClientRect();
-    const [wide, high] = size ?? [largest, largest];
     const scale = Math.min(1, wide / width, high / height);
     svg.style.display = "block";
     svg.style.margin = "0 auto";
     svg.setAttribute("width", width * scale);
     svg.setAttribute("height", height * scale);
-    return size ?? [Math.ceil(width * scale), Math.ceil(height * scale)];
 }"""
 
 
@@ -164,10 +155,9 @@ def side_by_side() -> str:
 def cell(tool: str, key: str) -> str:
     """A thumbnail, and a link to the whole drawing."""
     name = file_name(tool, key)
-    stem = Path(name).stem
+    small = Path(name).with_suffix(".png")
     said = f"{MODELS[key].title}, drawn by {tool.replace('ours', 'this project')}"
-    whole = name if (IMAGES / name).exists() else f"{stem}-whole.png"
-    return f"[![{said}](images/drawings/{stem}.png)](images/drawings/{whole})"
+    return f"[![{said}](images/drawings/{small})](images/drawings/{name})"
 
 
 def put(name: str, text: str, page: str) -> str:

@@ -3,13 +3,11 @@
 Run by `try_wheel.py` in an empty environment; `dot` is not on its path.
 """
 
-import base64
 import re
 import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
-import zlib
 from importlib.metadata import version
 from pathlib import Path
 
@@ -19,6 +17,7 @@ import autograd_core as ag
 import nn
 import optim
 import viz
+from viz.page.assets import unpack
 
 
 def main() -> None:
@@ -53,10 +52,11 @@ def main() -> None:
     assert "x W + b" in drawn
     # The page's scripts and styles lie beside the code, and have to have come along.
     page = picture.save("flow_graph.html").read_text(encoding="utf-8")
-    packed = re.findall(r"[A-Za-z0-9+/]{500,}=*", page)
-    parts = b"".join(zlib.decompress(base64.b64decode(text)) for text in packed)
-    assert b"layered" in parts
-    assert b"prefers-reduced-motion" in parts
+    (packed,) = re.findall(r'unpack\("([^"]+)"\)', page)
+    style, elements, script = unpack(packed).split("\0")
+    assert "prefers-reduced-motion" in style
+    assert "<svg" in elements
+    assert "layered" in script
     assert "cross_entropy" in picture.text()
     again = viz.load(picture.save("flow_graph.json"))
     assert again.svg() == drawn

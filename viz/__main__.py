@@ -11,7 +11,7 @@ import io
 import os
 import sys
 import webbrowser
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +111,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Failed as failure:
         print(failure, file=sys.stderr)
         return failure.status
+    except KeyboardInterrupt as stop:
+        print(excerpt(stop), file=sys.stderr)
+        return 130  # as shells tell it
     except BrokenPipeError:  # Who reads the standard output has read enough, as `head` does.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -134,8 +137,7 @@ def _draw(options: argparse.Namespace, arguments: list[str]) -> int:
     if looks and form not in _DRAWINGS:
         raise Refused(f"--{next(iter(looks))} is for {', '.join(_DRAWINGS)}, not for {form}")
     # What the script prints must not mix with the drawing.
-    apart = contextlib.redirect_stdout(sys.stderr) if path is None else contextlib.nullcontext()
-    with apart:
+    with _apart() if path is None else contextlib.nullcontext():
         drawing = _drawing(target, arguments, options, shape)
     if path is None or there is None:
         if isinstance(sys.stdout, io.TextIOWrapper):
@@ -148,6 +150,22 @@ def _draw(options: argparse.Namespace, arguments: list[str]) -> int:
     if options.open and not webbrowser.open(there.as_uri()):
         print(f"no web browser was found; open {there} by hand", file=sys.stderr)
     return 0
+
+
+@contextlib.contextmanager
+def _apart() -> Iterator[None]:
+    """Send to the standard error what is printed, by programs that the script starts too."""
+    kept = None
+    with contextlib.suppress(OSError):  # There may be none, as in a window without a terminal.
+        kept = os.dup(1)
+        os.dup2(2, 1)
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    finally:
+        if kept is not None:
+            os.dup2(kept, 1)
+            os.close(kept)
 
 
 def _output(options: argparse.Namespace, target: Target) -> Path | None:
@@ -163,6 +181,8 @@ def _output(options: argparse.Namespace, target: Target) -> Path | None:
         raise Refused(f"cannot write {path}: there is no folder {path.parent}; make it")
     if path.is_dir():
         raise Refused(f"cannot write {path}: it is a folder")
+    if not os.access(path.parent, os.W_OK):
+        raise Refused(f"cannot write {path}: this user may not write to {path.parent}")
     if target.is_file and path.exists() and path.samefile(target.source):
         raise Refused(f"{path} is what is to be drawn; name another output")
     return path
@@ -275,9 +295,12 @@ def _named(
         return flow_graph(what, names=names, **how)
     if call is not None:
         return flow_graph(call[0], *call[1], names=names, **how)
+    kind = "a class" if isinstance(what, type) else f"of type {type(what).__name__}"
+    if isinstance(what, Mapping) and (keys := [k for k in what if isinstance(what[k], Tensor)]):
+        kind += f'; "{target.source}:{target.name}[{keys[0]!r}]" is a tensor'
     raise Refused(
-        f"{target.name} is of type {type(what).__name__}; what can be drawn are tensors, "
-        f"functions, modules and flow graphs{has(names)}"
+        f"{target.name} is {kind}; what can be drawn are tensors, functions, modules and flow "
+        f"graphs{has(names)}"
     )
 
 

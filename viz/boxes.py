@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from .contents import Contents, contents
 from .ir import Graph, Vertex
+from .names import local, uncounted
 from .summary import Summary
 from .text import fit, number, shape_text, width
 
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ALARM", "CHANGES", "GRADIENT", "NOW", "STYLES", "Box", "Line", "Style", "box", "figures",
-    "frame_title", "group_boxes", "group_hint", "hint", "role", "view_boxes",
+    "frame_title", "group_boxes", "group_hint", "hint", "role", "vertex_boxes", "view_boxes",
 ]  # fmt: skip
 
 
@@ -67,10 +69,11 @@ CHANGES = {
 }
 
 LABEL_SIZE, META_SIZE, FIGURE_SIZE = 13.0, 10.0, 10.5
-_WIDEST, _PAD, _MARK = 230.0, 10.0, 12.0
+_WIDEST, _TITLE, _PAD, _MARK = 230.0, 330.0, 10.0, 12.0
 ORIGIN = "{} first not finite"
 #: While a backward pass is stepped through, a box says how many contributions have come.
 _COUNTED = "∇ 1 of 2"
+_CALL = re.compile(r"(\w+)\((.+)\)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,14 +117,16 @@ def role(vertex: Vertex) -> str:
     return "rule" if vertex.kind == "op" and vertex.rule_of is not None else vertex.kind
 
 
-def box(vertex: Vertex) -> Box:
-    """Write the box of ``vertex``; no line is wider than the box less its margins."""
-    if vertex.stands_for is not None:
-        name = fit(vertex.label, LABEL_SIZE, 0.5 * _WIDEST)
-        return _sized([Line(f"{name} ↻{vertex.uses}", "label")], vertex.kept)
+def box(vertex: Vertex, graph: Graph | None = None) -> Box:
+    """Write the box of ``vertex``; no line is wider than the box less its margins.
+
+    In a frame of ``graph`` its name is written without the path of the frame.
+    """
     again = f" ↻{vertex.uses}" if vertex.uses > 1 else ""
     room = _WIDEST - 2 * _MARK * vertex.kept - width(again, LABEL_SIZE)
-    lines = [Line(fit(_title(vertex), LABEL_SIZE, room) + again, "label")]
+    lines = [Line(fit(_title(vertex, graph), LABEL_SIZE, room) + again, "label")]
+    if vertex.stands_for is not None:
+        return _sized(lines, vertex.kept)
     meta = list(vertex.params)
     if vertex.shape is None or vertex.shape != ():
         shape = shape_text(vertex.shape)
@@ -161,6 +166,11 @@ def _sized(lines: Sequence[Line], kept: bool, more: float = 0.0) -> Box:
     return Box(lines, room + 2 * _PAD + more, sum(line.height for line in lines) + 11.0)
 
 
+def vertex_boxes(graph: Graph) -> list[Box]:
+    """The box of each vertex."""
+    return [box(vertex, graph) for vertex in graph.vertices]
+
+
 def group_boxes(graph: Graph) -> list[Box]:
     """The box of each group, for where it is drawn as one."""
     return [_group_box(graph, i, held) for i, held in enumerate(contents(graph))]
@@ -168,20 +178,25 @@ def group_boxes(graph: Graph) -> list[Box]:
 
 def view_boxes(view: View) -> list[Box]:
     """The boxes of a view, of vertices and of folded groups."""
-    vertices = view.graph.vertices
-    folded = group_boxes(view.graph) if any(b.group is not None for b in view.boxes) else []
+    graph, vertices = view.graph, view.graph.vertices
+    folded = group_boxes(graph) if any(b.group is not None for b in view.boxes) else []
     return [
-        folded[shown.group] if shown.group is not None else box(vertices[shown.vertex or 0])
+        folded[shown.group] if shown.group is not None else box(vertices[shown.vertex or 0], graph)
         for shown in view.boxes
     ]
 
 
 def _group_box(graph: Graph, number: int, held: Contents) -> Box:
     group = graph.groups[number]
-    title = fit(group.label, LABEL_SIZE, _WIDEST - 2 * _MARK * held.kept)
-    lines = [Line(title, "label")]
-    if group.name and group.name != group.label:
-        lines.append(Line(fit(group.name, META_SIZE, _WIDEST), "meta"))
+    room = _WIDEST - 2 * _MARK * held.kept
+    label, meta = uncounted(group.label) if held.parameters else group.label, []
+    if group.name and group.name != label:
+        meta.append(local(graph, group.name, group.parent))
+    if width(label, LABEL_SIZE) > room and (call := _CALL.fullmatch(label)):
+        label = call[1]
+        meta += _wrap(call[2].split(", "), ", ")
+    lines = [Line(fit(label, LABEL_SIZE, room), "label")]
+    lines += [Line(fit(part, META_SIZE, _WIDEST), "meta") for part in meta]
     counts = [f"{held.ops:,} {'op' if held.ops == 1 else 'ops'}"] if held.ops else []
     if held.parameters:
         counts.append(f"{held.parameters:,} parameter{'s' * (held.parameters != 1)}")
@@ -200,26 +215,33 @@ def _group_box(graph: Graph, number: int, held: Contents) -> Box:
 
 
 def frame_title(graph: Graph, group: int) -> Box:
-    """What is written on top of an open group, and the room that it takes."""
+    """What is written on top of an open group, and the room that it takes.
+
+    Its path is that within the frame around. Where it is long, arguments are left out first.
+    """
     held = graph.groups[group]
-    text = held.label
-    if held.name and held.name != text:
-        text = f"{held.name} · {text}"
-    line = Line(fit(text, META_SIZE, _WIDEST), "meta")
+    path = f"{local(graph, held.name, held.parent)} · " if held.name not in ("", held.label) else ""
+    text = path + held.label
+    if width(text, META_SIZE) > _TITLE and (call := _CALL.match(held.label)):
+        text = f"{path}{call[1]}(…){held.label[call.end() :]}"
+    line = Line(fit(text, META_SIZE, _TITLE), "meta")
     return Box((line,), width(line.text, META_SIZE) + 2 * _PAD, 20.0)
 
 
-def _title(vertex: Vertex) -> str:
-    if vertex.op is not None and vertex.name:
-        return f"{vertex.name} = {vertex.label}"
-    return vertex.label
+def _title(vertex: Vertex, graph: Graph | None = None) -> str:
+    name = (vertex.name or "") if vertex.op is not None else vertex.label
+    if graph is not None:
+        name = local(graph, name, vertex.group)
+    if vertex.op is None:
+        return name
+    return f"{name} = {vertex.label}" if name else vertex.label
 
 
-def _wrap(parts: list[str]) -> list[str]:
+def _wrap(parts: list[str], between: str = " · ") -> list[str]:
     """Join parts to lines that are not too wide."""
     lines: list[str] = []
     for part in parts:
-        joined = f"{lines[-1]} · {part}" if lines else part
+        joined = f"{lines[-1]}{between}{part}" if lines else part
         if lines and width(joined, META_SIZE) <= _WIDEST * 0.8:
             lines[-1] = joined
         else:
@@ -245,11 +267,13 @@ def figures(summary: Summary) -> str:
     low, high = summary.min, summary.max
     if summary.mean is None or low is None or high is None:
         return " ".join(bad)
+    if isinstance(summary.preview[0], bool):
+        return f"{number(100 * summary.mean)} % True" if low < high else f"all {low == 1.0}"
     if low == high:
         bad.append(f"{'all' if not bad else 'else'} {number(low)}")
     else:
-        # What rounding left of zero is told as zero.
-        noise = abs(summary.mean) < 1e-12 * max(abs(low), abs(high))
+        # What rounding left of zero, in single precision too, is told as zero.
+        noise = abs(summary.mean) < 1e-7 * max(abs(low), abs(high))
         mean = "0" if noise else number(summary.mean)
         bad.append(f"{mean} ±{number(summary.std, 2)} [{number(low)}, {number(high)}]")
     return " ".join(bad)

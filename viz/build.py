@@ -20,11 +20,12 @@ from autograd_core.graph import Node, StandIn, topological_order
 from autograd_core.registry import PROJECTION, known
 
 from .calls import groups_of
-from .captions import names_of
+from .fold import arguments, fold, usual
 from .ir import Edge, Graph, Vertex
+from .names import names_of
 from .steps import Trace, take_steps
 from .summary import Summary, summarize
-from .text import clean, number, short
+from .text import clean, number, parameter, short
 
 __all__ = ["Known", "Made", "build"]
 
@@ -37,7 +38,8 @@ class Known:
     """What is known beside the nodes.
 
     ``names``, ``inputs`` and ``buffers`` go by the ``id`` of a node or of an untracked array,
-    ``parts`` (the paths of modules) by that of a module. ``values`` are those of nodes that nothing
+    ``parts`` (the paths of modules) by that of a module. ``integers`` are named arrays, which a
+    copy of is known by: losses copy their labels. ``values`` are those of nodes that nothing
     in the graph kept. ``seen`` is what inspection saw, ``walk`` the walk back that is drawn, None
     without one, and then ``no_gradient`` says why. With ``released`` a backward pass has been here,
     and ``seen`` does not know it.
@@ -47,6 +49,7 @@ class Known:
     inputs: set[int] = field(default_factory=set)
     buffers: set[int] = field(default_factory=set)
     parts: dict[int, str] = field(default_factory=dict)
+    integers: list[tuple[str, Any]] = field(default_factory=list)
     values: dict[Node, Any] = field(default_factory=dict)
     seen: Inspection = field(default_factory=Inspection)
     walk: Any = None
@@ -79,7 +82,7 @@ class _Builder:
         self.seen = known.seen
         self.order = topological_order(self.roots)
         self.numbered = {node.number: node for node in self.order}
-        self.members = _members(self.order)
+        self.members, self.whole, self.idle = fold(self.order, self.roots)
         self.box_of: dict[Node, int] = {}
         #: Which edge an operand of a node is; and of each box what its operands are.
         self.edge_of: dict[tuple[Node, int], int] = {}
@@ -119,13 +122,15 @@ class _Builder:
             elif node in self.members:
                 self.op(node, self.members[node])
                 forward.append(self.box_of[node])
+            elif node in self.idle:
+                self.box_of[node] = self.box_of[node.parents[0]]  # type: ignore[index]
         self.mark_origins()
         self.count_held()
         edges = [Edge(*edge) for edge in self.edges]
         vertices = [Vertex(id=i, **box) for i, box in enumerate(self.boxes)]
         backward: dict[int, None] = {}
         for node in () if self.known.walk is None else self.known.walk.visited:
-            if node.op is not None and node in self.box_of:
+            if node.op is not None and node in self.box_of and node not in self.idle:
                 backward[self.box_of[node]] = None
         trace = Trace(
             names_of(vertices),
@@ -134,6 +139,8 @@ class _Builder:
             self.edge_of,
             self.operands,
             self.composed,
+            self.whole,
+            self.numbered,
             self.known.walk,
         )
         steps, norms = take_steps(trace, vertices)
@@ -177,9 +184,10 @@ class _Builder:
         what = node
         if node.op is PROJECTION and len(group) == 2:
             what = group[0]
+        derived = node.derived if node in self.whole else None
         # A composition's own constants are nobody's operands; of a single node it has none.
-        composed = node.derived is not None and len(group) > 1
-        op = node.derived[0] if node.derived is not None else what.op
+        composed = derived is not None and len(group) > 1
+        op = what.op if derived is None else derived.op
         sources: list[int] = []
         #: What enters as which operand: nodes' operands, of which a composition reads one often.
         enters: list[list[tuple[Node, int]]] = []
@@ -208,16 +216,22 @@ class _Builder:
                     continue
                 enters.append([(member, i)])
         name = self.known.names.get(id(node)) or node.name
+        told = what.params if derived is None else arguments(derived)
         params = tuple(
-            f"{key}={short(value)}"
-            for key, value in what.params.items()
+            f"{key}={parameter(value)}"
+            for key, value in told.items()
             # With an underscore in front they are the op's own affair, notes for its rule.
-            if value is not None and value is not False and key != "index" and key[0] != "_"
+            if key != "index" and key[0] != "_" and not usual(op, key, value)
         )
         label = _label(op, what, len(sources), constants)
-        if node.op is PROJECTION:
+        if derived is not None:
+            label += "" if derived.output is None else f" [{derived.output}]"
+        elif node.op is PROJECTION:
             index = node.params["index"]
-            label = f"{label} [{index}]" if what is not node else f"output {index}"
+            if what is node:
+                label = f"output {index}"
+            elif index or op.symbol.isidentifier():  # A formula is that of the first output.
+                label += f" [{index}]"
         seconds = [] if self.known.summary else [self.seen.seconds.get(m) for m in group]
         back = [self.known.walk.seconds.get(m) for m in group] if self.known.walk else []
         target = self.add(
@@ -227,7 +241,7 @@ class _Builder:
             name=clean(name) if name else None,
             shape=node.shape,
             dtype=_dtype(node.dtype),
-            params=() if composed else params,
+            params=params,
             kept=any(m in self.kept for m in (group if composed else [node, what])),
             group=self.group_of.get(node),
             rule_of=self.rule(what),
@@ -271,6 +285,8 @@ class _Builder:
             self.boxes[box]["kept"] |= kept
             return box
         name = self.known.names.get(id(operand)) if there else None
+        if name is None and isinstance(operand, np.ndarray) and operand.dtype.kind in "iub":
+            name = self.copied(operand)
         if id(operand) in self.known.buffers:
             kind = "buffer"
         else:
@@ -290,6 +306,12 @@ class _Builder:
         if there:
             self.constants[id(operand)] = box
         return box
+
+    def copied(self, operand: Any) -> str | None:
+        """The name of the array of integers that ``operand`` equals."""
+        return next(
+            (name for name, held in self.known.integers if np.array_equal(held, operand)), None
+        )
 
     # --- what is known of a box -------------------------------------------------------------
 
@@ -325,6 +347,8 @@ class _Builder:
             if isinstance(g, list):
                 return {"gradient_note": ""}  # Each output's box tells its own.
             note = "none flows here" if node in self.included else "not asked for"
+            if node in self.included and not self.known.walk.complete:
+                note = "not reached: an error"
         elif self.known.released:
             # What is in a leaf's `grad` otherwise is of another graph.
             g = node.grad
@@ -419,41 +443,11 @@ def _finite(g: Any) -> bool:
     return not known(g) or bool(np.isfinite(g).all())
 
 
-def _members(order: list[Node]) -> dict[Node, list[Node]]:
-    """For each node that gets a box, the nodes that fold into it, oldest first."""
-    owner: dict[Node, Node] = {}
-    for node in reversed(order):
-        if node.derived is None or node in owner:
-            continue
-        first = node.derived[1]
-        stack = [node]
-        owner[node] = node
-        while stack:
-            for parent in stack.pop().parents:
-                if parent is None or parent.op is None or parent in owner:
-                    continue
-                if parent.number >= first:
-                    owner[parent] = node
-                    stack.append(parent)
-    outputs: dict[Node, list[Node]] = {}
-    for node in order:
-        if node.op is PROJECTION and node not in owner and node.parents[0] not in owner:
-            outputs.setdefault(node.parents[0], []).append(node)  # type: ignore[arg-type]
-    for node, used in outputs.items():
-        if len(used) == 1:
-            owner[node] = owner[used[0]] = used[0]
-    members: dict[Node, list[Node]] = {}
-    for node in order:
-        if node.op is not None:
-            members.setdefault(owner.get(node, node), []).append(node)
-    return members
-
-
 def _label(op: Any, node: Node, boxes: int, constants: dict[int, str]) -> str:
     """The op's symbol with its small constants: ``× 2``, ``1 -``, ``maximum(·, 0)``."""
     symbol = "−" if op.symbol == "-" else clean(op.symbol)
-    if op.name == "getitem" and "index" in node.params:
-        return f"[{short(node.params['index'])}]"
+    if op.name in ("getitem", "setitem") and "index" in node.params:
+        return f"[{short(node.params['index'])}]{' =' if op.name == 'setitem' else ''}"
     if not constants:
         return symbol
     if getattr(op, "operator", None) is not None and boxes + len(constants) == 2:

@@ -3,37 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from autograd_core.graph import Node
+import numpy as np
+
+from autograd_core.graph import Derived, Node, Operand
 from autograd_core.registry import Op
 
 from .formulas import formula
-from .ir import Vertex
-from .text import short
+from .text import parameter, short
 
-__all__ = ["gradient", "names_of", "value"]
-
-#: What nobody named is called, by its kind.
-_LETTERS = {"parameter": "p", "constant": "c", "buffer": "b", "input": "x"}
-
-
-def names_of(vertices: Sequence[Vertex]) -> list[str]:
-    """Name every box: a computed one that nobody named is v1, v2 and so on, a constant c1."""
-    taken = {vertex.name for vertex in vertices}
-    counts: dict[str, int] = {}
-    names = []
-    for vertex in vertices:
-        name = vertex.name
-        while not name:
-            letter = _LETTERS.get(vertex.kind, "v")
-            counts[letter] = counts.get(letter, 0) + 1
-            name = f"{letter}{counts[letter]}"
-            if name in taken:
-                name = None
-        names.append(name)
-    return names
+__all__ = ["call", "gradient", "value"]
 
 
 def value(op: Op, operands: Sequence[str], params: Sequence[str], index: Any = None) -> str:
@@ -46,7 +27,30 @@ def value(op: Op, operands: Sequence[str], params: Sequence[str], index: Any = N
             return f"{_atom(operands[0])} {symbol} {_atom(operands[1])}"
         if len(operands) == 1 and op.name == "negative":
             return f"−{_atom(operands[0])}"
+    if op.name == "setitem" and len(operands) == 2:
+        return f"{operands[0]}, with {operands[1]} at [{short(index)}]"
+    if op.name == "einsum":  # of which the first argument says what it is
+        operands, params = [*(p.removeprefix("subscripts=") for p in params), *operands], ()
+    elif op.name in ("concatenate", "stack"):
+        operands = [f"[{', '.join(operands)}]"]
     return f"{op.name}({', '.join((*operands, *params))})"
+
+
+def call(derived: Derived, name: Callable[[Operand], str]) -> str:
+    """Write the call of a composition, ``var(x, axis=0)``, given the names of its arrays."""
+
+    def text(x: Any) -> str:
+        if type(x) is Operand:
+            return name(x)
+        if type(x) is list:
+            return f"[{', '.join(map(text, x))}]"
+        if type(x) is tuple:
+            return f"({', '.join(map(text, x))}{',' * (len(x) == 1)})"
+        return parameter(x)
+
+    given = [*map(text, derived.args), *(f"{k}={text(x)}" for k, x in derived.kwargs.items())]
+    which = "" if derived.output is None else f"[{derived.output}]"
+    return f"{derived.op.name}({', '.join(given)}){which}"
 
 
 def gradient(
@@ -67,8 +71,8 @@ def gradient(
         return ""  # the engine conjugates around complex rules
     if len(operands) != len(node.parents) or any(shape is None for shape in shapes):
         return ""
-    if op.name == "getitem":
-        return f"g at [{short(node.params['index'])}], 0 elsewhere"
+    if op.name in ("getitem", "setitem"):
+        return _at_index(op.name == "getitem", i, node.shape, parent.shape, node.params["index"])  # type: ignore[union-attr]
     text = formula(op, i, shapes, [_number(x) for x in operands], node.params)
     if not text:
         return ""
@@ -82,6 +86,20 @@ def gradient(
     if guarded and op.kind == "elementwise":
         shown += " where g ≠ 0, else 0"
     return shown
+
+
+def _at_index(read: bool, i: int, shape: Any, wanted: Any, index: Any) -> str:
+    """What reading at an index, or writing there, sends to operand ``i`` of shape ``wanted``."""
+    text = short(index)
+    if read:
+        return f"g at [{text}], 0 elsewhere"
+    if i == 0:
+        return f"g, but 0 at [{text}]"
+    parts = index if isinstance(index, tuple) else (index,)
+    if any(isinstance(part, list) or getattr(part, "ndim", 0) for part in parts):
+        return ""  # of what was written twice, the last write gets it
+    region = np.broadcast_to(0.0, shape)[index].shape
+    return f"g[{text}]" if region == wanted else f"sum(g[{text}], to shape {wanted})"
 
 
 def _summed(op: Op, node: Node, i: int, shapes: Sequence[Any]) -> str | None:

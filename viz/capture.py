@@ -64,6 +64,8 @@ def of_function(f: Callable[..., Any], args: tuple[Any, ...], names: Any, grad: 
     name_all(known, names, over=True)
     words = _parameter_names(f, len(args))
     with unchanged((f, args, names, _outside(f))):
+        if is_module(f):
+            args = tuple(map(_as_array, args))
         tracked = [_track(arg, word, known) for arg, word in zip(args, words, strict=True)]
         with ag.inspect("record") as known.seen, ag.keep_values() as kept:
             _name_outside(known, f)  # a buffer may have another value after the run
@@ -156,7 +158,8 @@ def _outputs(result: Any) -> list[Tensor]:
     if not found:
         raise TypeError(
             "flow_graph draws a function that returns a Tensor, or several; this one returned "
-            f"{'nothing' if result is None else f'a {type(result).__name__}'}"
+            f"{'nothing' if result is None else _a(result)}. Its floating arguments are tracked: "
+            "compute what it returns from them, or from a leaf with requires_grad=True"
         )
     tracked = [t for t in found if t._node is not None]
     return tracked or found
@@ -179,7 +182,8 @@ def roots_of(tensors: Sequence[Any]) -> list[Node]:
 
 
 def _a(x: Any) -> str:
-    return f"a {type(x).__name__}"
+    name = type(x).__name__
+    return f"{'an' if name[0] in 'aeioAEIO' else 'a'} {name}"
 
 
 def _differentiate(tensors: Sequence[Any], grad_output: Any, known: Known) -> None:
@@ -228,18 +232,31 @@ def _track(arg: Any, name: str, known: Known) -> Any:
     if isinstance(arg, Mapping):
         return {key: _track(value, f"{name}.{key}", known) for key, value in arg.items()}
     if type(arg) in (list, tuple):
+        _note(known, [(name, list(arg))])
         return type(arg)(_track(value, f"{name}[{i}]", known) for i, value in enumerate(arg))
     value = arg._value if isinstance(arg, Tensor) else arg
     tracked = isinstance(arg, Tensor) and arg._node is not None
-    if isinstance(value, float) or getattr(getattr(value, "dtype", None), "kind", "") == "f":
+    kind = getattr(getattr(value, "dtype", None), "kind", "")
+    if isinstance(value, float | complex) or kind in ("f", "c"):
         if not tracked:
-            name = getattr(arg, "name", None) or name
+            name = (arg.name if isinstance(arg, Tensor) else None) or name
             arg = ag.asarray(value).requires_grad_()
             known.inputs.add(id(arg._node))
     elif isinstance(arg, Tensor):
         known.inputs.add(id(value))
     _note(known, [(name, arg)])
     return arg
+
+
+def _as_array(arg: Any) -> Any:
+    """Rows of floats as the array that a module makes of them; anything else as it is."""
+    if type(arg) not in (list, tuple):
+        return arg
+    parts = list(arg)
+    while parts and all(type(part) in (list, tuple) for part in parts):
+        parts = [x for part in parts for x in part]
+    plain = all(type(x) in (int, float) for x in parts) and any(type(x) is float for x in parts)
+    return np.asarray(arg) if plain else arg
 
 
 def _parameter_names(f: Callable[..., Any], count: int) -> list[str]:
@@ -394,5 +411,24 @@ def _note(known: Known, named: Any, over: bool = False) -> None:
                 known.values.setdefault(held._node, held._value)
             else:
                 known.names.setdefault(id(held._value), given)
+                _note_integers(known, given, held._value)
         elif getattr(held, "ndim", 0) and hasattr(held, "dtype"):
             known.names.setdefault(id(held), name)
+            _note_integers(known, name, held)
+        elif type(held) is list:
+            _note_integers(known, name, held)
+
+
+def _note_integers(known: Known, name: str, held: Any) -> None:
+    """Note an array, a list or a column of integers by what is in it."""
+    if type(held) is list:
+        if not held or not all(type(x) is int for x in held):
+            return
+        try:
+            held = np.array(held, np.int64)
+        except OverflowError:
+            return
+    elif hasattr(held, "to_numpy"):
+        held = held.to_numpy()
+    if isinstance(held, np.ndarray) and held.ndim and held.dtype.kind in "iub":
+        known.integers.append((name, held))

@@ -18,6 +18,7 @@ from .figures import (
     TEXT,
     VERMILION,
     dress,
+    extremes,
     new_figure,
     plain_text,
     save_figure,
@@ -37,12 +38,16 @@ _ROLES = {"train": "training", "val": "validation", "valid": "validation"}
 _ROLES.update((role, role) for role in _LOOKS)
 #: A quantity that is worth drawing only if it changes.
 _RATE = "learning rate"
+#: So many panels stand beside each other.
+_ACROSS = 3
+#: No axes reach further, whose length is a number as well.
+_LARGEST = 1e300
 _HIGHER_IS_BETTER = ("accuracy", "acc", "score", "auc", "f1", "r2", "precision", "recall")
 
 
 @dataclass(frozen=True, slots=True)
 class _Curve:
-    """One line: its name, how it looks, and where it was measured, epochs from 1."""
+    """One line: its name, how it looks, and the points to draw, epochs from 1."""
 
     name: str
     role: str
@@ -75,7 +80,8 @@ def curves(history: History, *, stop: int | None = None, title: str | None = Non
     "learning rate" that never changes has no axes beside others.
 
     What ``optim.fit`` returns knows its stop, and whether more or less is better of what stopped
-    it. A fitted estimator that has a ``loss_curve_`` may be given as well.
+    it. A data frame with a column for each, or a fitted estimator that has a ``loss_curve_``, may
+    be given as well.
 
     Raises:
         ImportError: no matplotlib; `curves_svg` needs none.
@@ -83,8 +89,12 @@ def curves(history: History, *, stop: int | None = None, title: str | None = Non
         ValueError: nothing to draw; a stop outside the epochs.
     """
     panels = _panels(history, stop)
-    figure = new_figure(5.6 * len(panels), 3.8, "curves", title, "viz.curves_svg needs none")
-    for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+    rows, columns = _grid(len(panels))
+    figure = new_figure(5.6 * columns, 3.8 * rows, "curves", title, "viz.curves_svg needs none")
+    places = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for axes in places[len(panels) :]:
+        axes.remove()
+    for axes, panel in zip(places, panels, strict=False):
         for curve in panel.curves:
             dashes = tuple(int(d) / 2 for d in curve.dashes.split())
             mark = "o" if len(curve.values) == 1 else None
@@ -120,7 +130,8 @@ def curves_svg(history: History, *, stop: int | None = None, title: str | None =
     """
     panels = _panels(history, stop)
     wide, tall, top = 470.0, 320.0, 34.0 if title else 8.0
-    total = (wide * len(panels), tall + top)
+    rows, columns = _grid(len(panels))
+    total = (wide * columns, tall * rows + top)
     about = f"Curves of {', '.join(panel.quantity for panel in panels)} over epochs"
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{total[0]:g}" height="{total[1]:g}" '
@@ -135,8 +146,8 @@ def curves_svg(history: History, *, stop: int | None = None, title: str | None =
             f'text-anchor="middle">{words}</text>'
         )
     for i, panel in enumerate(panels):
-        parts += [f'<g transform="translate({wide * i:g} {top:g})">', *_axes(panel, wide, tall)]
-        parts.append("</g>")
+        x, y = wide * (i % columns), top + tall * (i // columns)
+        parts += [f'<g transform="translate({x:g} {y:g})">', *_axes(panel, wide, tall), "</g>"]
     return "\n".join([*parts, "</svg>\n"])
 
 
@@ -159,6 +170,12 @@ def save_curves(
     else:
         raise ValueError(f"cannot save {path.name!r}: the known suffixes are .svg, .png, .pdf")
     return path
+
+
+def _grid(panels: int) -> tuple[int, int]:
+    """Rows and columns of so many panels; four are two by two."""
+    columns = 2 if panels == 4 else min(panels, _ACROSS)
+    return math.ceil(panels / columns), columns
 
 
 def _panels(history: History, stop: int | None) -> list[_Panel]:
@@ -196,7 +213,7 @@ def _read(history: Any, stop: int | None) -> tuple[History, int | None, dict[str
         history = {"training loss": history.loss_curve_}
         if scores is not None and len(scores):
             history["validation score"] = scores
-    elif isinstance(history, Mapping):
+    elif isinstance(history, Mapping) or hasattr(history, "to_dict"):
         reason, monitor = getattr(history, "stopped", None), getattr(history, "monitor", None)
         if stop is None and str(reason).startswith("early stopping"):
             stop = getattr(history, "epochs", None)
@@ -231,10 +248,11 @@ def _panel(
         points = [
             (epoch, value)
             for epoch, value in enumerate(numbers, 1)
-            if value is not None and math.isfinite(value)
+            if value is not None and abs(value) < _LARGEST
         ]
-        left_out = sum(value is not None and not math.isfinite(value) for value in numbers)
-        epochs, values = tuple(e for e, _ in points), tuple(v for _, v in points)
+        left_out = sum(value is not None for value in numbers) - len(points)
+        kept = [points[i] for i in extremes([v for _, v in points])]
+        epochs, values = tuple(e for e, _ in kept), tuple(v for _, v in kept)
         lines.append(_Curve(name, role, *look, epochs, values, left_out))
     best = None
     for line in lines:

@@ -9,7 +9,7 @@ from typing import Any, final
 
 from .altered import altered
 from .flow_graph import FlowGraph, Options
-from .groups import group
+from .groups import group, only_modules
 from .ir import Edge, Graph, Group, Step, Vertex
 from .matching import match
 from .share import share, single
@@ -68,7 +68,7 @@ def difference(
                 f"difference: {word} must be what flow_graph returned, or a Graph, not a "
                 f"{type(given).__name__}: difference(flow_graph(f, x), flow_graph(g, x))"
             )
-        graphs.append(single(found))
+        graphs.append(only_modules(single(found)))
     graph = _told(group(share(_Union(*graphs).graph(), shared)))
     opened = options.opened(graph)
     if opened is None and len(graph.vertices) > _SMALL:
@@ -167,9 +167,9 @@ class _Union:
         for k, edge in enumerate(self.after.edges):
             u, v = place[1, edge.source], place[1, edge.target]
             change = "" if ends.pop((u, v, edge.operand), None) else "added"
-            made.append(((v, k), dataclasses.replace(edge, source=u, target=v, change=change), k))
+            made.append(((v, k), _moved(edge, u, v, change), k))
         for n, ((u, v, _), edge) in enumerate(ends.items()):
-            gone = dataclasses.replace(edge, source=u, target=v, change="removed")
+            gone = _moved(edge, u, v, "removed")
             made.append(((v, len(self.after.edges) + n), gone, -1))
         made.sort(key=lambda one: one[0])
         edge_of = {k: i for i, (_, _, k) in enumerate(made) if k >= 0}
@@ -177,7 +177,10 @@ class _Union:
 
     def _step(self, step: Step, place: dict[tuple[int, int], int], edge_of: dict[int, int]) -> Step:
         edge = None if step.edge is None else edge_of[step.edge]
-        return dataclasses.replace(step, vertex=place[1, step.vertex], edge=edge)
+        return Step(
+            step.phase, place[1, step.vertex], step.caption, edge, step.nth, step.count, step.sent,
+            step.total,
+        )  # fmt: skip
 
     def _groups(self) -> tuple[tuple[Group, ...], tuple[list[int], list[int]]]:
         """The groups of both, and for each graph where its own are among them."""
@@ -190,6 +193,10 @@ class _Union:
                 groups.append(dataclasses.replace(old, id=h, parent=parent))
             ours.append(h)
         return tuple(groups), (ours, list(range(len(self.after.groups))))
+
+
+def _moved(edge: Edge, source: int, target: int, change: str) -> Edge:
+    return Edge(source, target, edge.operand, edge.norm, edge.share, change)
 
 
 def _changes(old: Vertex, new: Vertex) -> dict[str, Any]:
@@ -207,17 +214,21 @@ def _changes(old: Vertex, new: Vertex) -> dict[str, Any]:
 def _told(graph: Graph) -> Graph:
     """Tell of each group whether all in it was added or removed, or some of it changed, and in the
     caption how much of everything there is."""
-    changes: list[set[str]] = [set() for _ in graph.groups]
+    ops: list[set[str]] = [set() for _ in graph.groups]
+    leaves: list[set[str]] = [set() for _ in graph.groups]
     for vertex in graph.vertices:
         if vertex.group is not None:
-            changes[vertex.group].add(vertex.change)
+            (leaves if vertex.op is None else ops)[vertex.group].add(vertex.change)
     for inner in reversed(graph.groups):
         if inner.parent is not None:
-            changes[inner.parent] |= changes[inner.id]
-    groups = tuple(
-        dataclasses.replace(one, change=inside.pop() if len(inside) == 1 else "changed")
-        for one, inside in zip(graph.groups, changes, strict=True)
-    )
+            for changes in (ops, leaves):
+                changes[inner.parent] |= changes[inner.id]
+    groups = []
+    for one, what, read in zip(graph.groups, ops, leaves, strict=True):
+        # A call that is new is new all over, though it may read what was there.
+        inside = what if what in ({"added"}, {"removed"}) else what | read
+        change = next(iter(inside)) if len(inside) == 1 else "changed"
+        groups.append(dataclasses.replace(one, change=change))
     count = Counter(vertex.change for vertex in graph.vertices if vertex.stands_for is None)
     told: list[str] = []
     for change in ("added", "removed", "changed"):
@@ -227,4 +238,5 @@ def _told(graph: Graph) -> Graph:
             told.append(f"{n:,}{boxes} {change}")
     if not told and any(edge.change for edge in graph.edges):
         told = ["the same boxes, joined otherwise"]
-    return dataclasses.replace(graph, groups=groups, caption=", ".join(told) or "no difference")
+    caption = ", ".join(told) or "no difference"
+    return dataclasses.replace(graph, groups=tuple(groups), caption=caption)

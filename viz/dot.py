@@ -7,6 +7,7 @@ PNG looks as the SVG does, and no graph takes long.
 
 from __future__ import annotations
 
+import warnings
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
@@ -46,6 +47,8 @@ _INK = {"label": TEXT, "meta": FAINT, "value": TEXT, "gradient": GRADIENT, "alar
 #: Room around a picture, and between it and the key.
 _TIGHT = 'BORDER="0" CELLSPACING="3" CELLPADDING="0"'
 _MARGIN, _LEGEND_WIDTH, _ROW = 14.0, 560.0, 21.0
+#: What Graphviz can paint, and room for all that is below a drawing.
+_PIXELS, _BELOW = 32_767, 300.0
 
 
 def source(
@@ -92,8 +95,8 @@ def source(
             look |= _pinned(painted.box.width, painted.box.height, painted.centre, layout)
         statements.append((shown.frame, _statement(names[-1], look)))
     clusters = [
-        _cluster(view, frame.group, area if pinned else None, layout.height)
-        for frame, area in zip(view.frames, layout.frames, strict=True)
+        _cluster(view, frame.group, tint, area if pinned else None, layout.height)
+        for frame, tint, area in zip(view.frames, drawn.tints, layout.frames, strict=True)
     ]
     text.body.extend(_nested([frame.parent for frame in view.frames], statements, clusters))
     for way in drawn.ways:
@@ -126,12 +129,25 @@ def picture(
 ) -> bytes:
     """Paint a placed view as ``"png"``, of ``dpi`` dots per inch (72 points), or as ``"pdf"``.
 
+    No side of a PNG has more than 32,767 pixels: a longer drawing gets fewer dots, with a warning.
+
     Raises:
         DotError: there is neither `dot` nor `pygraphviz`, or it fails or takes too long.
         ValueError: a resolution that is not from 10 to 2,400.
     """
     if not 10 <= dpi <= 2_400:
         raise ValueError(f"dpi must be from 10 to 2,400 dots per inch, not {dpi!r}")
+    longest = max(layout.width, layout.height) + _BELOW
+    if form == "png" and longest * dpi > 72 * _PIXELS:
+        most = 72 * _PIXELS / longest
+        warnings.warn(
+            f"a PNG has at most {_PIXELS:,} pixels a side, and this drawing is "
+            f"{layout.width:,.0f} × {layout.height:,.0f} points: painted with {most:.0f} dots per "
+            f"inch, not {dpi:g}; .svg and .pdf have no such limit, and depth= folds modules",
+            RuntimeWarning,
+            stacklevel=4,
+        )
+        dpi = most
     text = source(view, boxes, layout, looks, dpi if form == "png" else None)
     return render(text, form, timeout)
 
@@ -141,7 +157,7 @@ def _look(painted: Painted) -> dict[str, str]:
     looks = ["filled"] + ["rounded"] * style.rounded + ["dashed"] * style.dashed
     change = CHANGES.get(painted.change)
     faded = "66" if painted.pale else ""
-    fill = change[1] if change else painted.fill
+    fill = painted.fill
     line, stroke = (ALARM, 3.0) if painted.alarm else (style.line, style.stroke)
     if painted.now:
         line, stroke = NOW, 5.0
@@ -221,15 +237,18 @@ def _pos(points: Sequence[Point], way: Way, height: float) -> str:
 
 
 def _cluster(
-    view: View, group: int, area: tuple[float, float, float, float] | None, height: float
+    view: View,
+    group: int,
+    tint: str,
+    area: tuple[float, float, float, float] | None,
+    height: float,
 ) -> dict[str, str]:
     title = frame_title(view.graph, group).lines[0].text
-    style, change = STYLES["frame"], CHANGES.get(view.graph.groups[group].change)
+    style = STYLES["frame"]
     attributes = {
         "label": f"<<B>{_font(title, META_SIZE, FAINT)}</B>>", "labeljust": "l",
         "labelloc": "t", "style": "rounded,filled",
-        "fillcolor": f"{change[1] if change else style.line}1a",
-        "color": style.line, "tooltip": _quoted(title),
+        "fillcolor": f"{tint}1a", "color": style.line, "tooltip": _quoted(title),
     }  # fmt: skip
     if area is not None:
         x, y, w, h = area
@@ -248,7 +267,7 @@ def _key(drawn: Scene, room: float) -> tuple[str, int]:
         rows.append(f"<TR><TD>{_font(drawn.caption, META_SIZE + 1, FAINT)}</TD></TR>")
     lines: list[tuple[list[Key], float]] = []
     for key in drawn.keys:
-        wide = key.wide + width(key.words, META_SIZE) + 24.0
+        wide = key.wide + width(key.words, META_SIZE) + 28.0 + 4.0 * key.cells.count("<TD")
         if lines and lines[-1][1] + wide <= room:
             lines[-1] = ([*lines[-1][0], key], lines[-1][1] + wide)
         else:
@@ -256,7 +275,7 @@ def _key(drawn: Scene, room: float) -> tuple[str, int]:
     for line, wide in lines:
         cells = "".join(f"{key.cells}<TD>{_text(key.words)}   </TD>" for key in line)
         # Of a fixed size, else it is stretched to the widest row.
-        size = f'FIXEDSIZE="TRUE" WIDTH="{wide + 4 * cells.count("<TD"):.0f}" HEIGHT="{_ROW:.0f}"'
+        size = f'FIXEDSIZE="TRUE" WIDTH="{wide:.0f}" HEIGHT="{_ROW:.0f}"'
         rows.append(f"<TR><TD><TABLE {_TIGHT} {size}><TR>{cells}</TR></TABLE></TD></TR>")
     if not rows:
         return "", 0

@@ -23,5 +23,10 @@ def write(path: Path, content: str | bytes) -> None:
     try:
         beside.write_bytes(data)
         beside.replace(path)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        # It says which file was to be written, and not the one beside it.
+        raise type(error)(error.errno, f"cannot write it: {error.strerror}", str(path)) from None
     finally:
         beside.unlink(missing_ok=True)

@@ -112,9 +112,10 @@ def _tiles(weight: Any, shape: tuple[int, int] | None, name: str) -> NDArray[Any
     array = values(weight) if held is None else held
     if array.dtype.kind not in "biuf":
         if array.dtype == object:
+            hint = "; pass the step that holds the weights" if hasattr(weight, "steps") else ""
             raise TypeError(
                 f"filters: weight{of} must be an array, a module or a fitted estimator, not "
-                f"{named(weight)}"
+                f"{named(weight)}{hint}"
             )
         raise TypeError(f"filters: weight{of} must be real numbers, not {array.dtype}")
     if array.ndim != 2 or not array.size:

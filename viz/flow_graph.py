@@ -15,7 +15,7 @@ from typing import Any, final
 from autograd_core import Explanation, Tensor
 
 from . import capture, dot, svg
-from .boxes import Box, box, frame_title, group_boxes, view_boxes
+from .boxes import Box, frame_title, group_boxes, vertex_boxes, view_boxes
 from .build import Made, build
 from .files import write
 from .frames import Frames, frames
@@ -108,7 +108,7 @@ class FlowGraph:
 
     def html(self) -> str:
         """Return the page that steps through both passes: one file, no network, no library."""
-        boxes = [box(vertex) for vertex in self.vertices]
+        boxes = vertex_boxes(self.graph)
         opened = self._opened
         if opened is None:
             opened = frozenset(opened_at_most(self.graph, PAGE_BOXES))
@@ -298,10 +298,11 @@ def flow_graph(
     """Draw the graph that a tensor was computed by, or that a function computes by.
 
     ``flow_graph(t)`` draws what was recorded. Before ``t.backward()`` it computes the gradients
-    for the picture, ∂t/∂box at every box, and leaves every ``grad`` as it is; after it, what was
-    released is drawn as not kept. ``flow_graph(f, *args)`` runs ``f`` under inspection, so that
-    every box has its value, gradient, time and line; its floating arguments are tracked.
-    Parameters' gradients, buffers and random generators are then as they were.
+    for the picture, ∂t/∂box at every box, calls no hook, and leaves every ``grad`` as it is; after
+    it, what was released is drawn as not kept. ``flow_graph(f, *args)`` runs ``f`` under
+    inspection, so that every box has its value, gradient, time and line; its floating and complex
+    arguments are tracked. Parameters' gradients, buffers and random generators are then as they
+    were.
     ``flow_graph(module, input_shape=(64,))`` draws a module before any data: shapes without values,
     N for the number of examples.
 

@@ -270,7 +270,9 @@ def _always(*texts: str) -> Readable:
 
 
 def _transpose(shapes: Shapes, _numbers: Any, params: dict[str, Any]) -> Sequence[str] | None:
-    return ("g.T",) if params.get("axes") is None else None
+    if params.get("axes") is not None:
+        return None
+    return ("g.T",) if len(shapes[0]) == 2 else ("np.transpose(g)",)
 
 
 READABLE: dict[str, Readable] = {

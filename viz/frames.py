@@ -9,6 +9,7 @@ from dataclasses import replace
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final, overload
+from xml.sax.saxutils import quoteattr
 
 from .boxes import Box
 from .files import write
@@ -120,7 +121,10 @@ class Frames(Sequence[str]):
                 f'<use href="#{shared[part]}"/>' if part in shared else _ID.sub("<g>", part)
                 for part in page
             )
-            sections.append(f'<section class="page" id="step{step + 1}">\n{drawn}</section>')
+            said = quoteattr(f"{step + 1}. {clean(self._view.graph.steps[step].caption)}")
+            sections.append(
+                f'<section class="page" id="step{step + 1}" aria-label={said}>\n{drawn}</section>'
+            )
         wide = self._layout.width > self._layout.height
         outputs = [v for v in self._view.graph.vertices if v.kind == "output"]
         name = clean(", ".join(v.name or v.label for v in outputs[:3]) or "a graph")
@@ -157,7 +161,8 @@ def frames(
 def _whole(part: str) -> bool:
     """Whether it is a whole element and long enough to be worth a reference."""
     closed = part.endswith("</g>") if part.startswith("<g") else part.endswith((">", "/>"))
-    return len(part) > 60 and closed and not part.startswith("<svg")
+    # The mark is looked for in its page.
+    return len(part) > 60 and closed and not part.startswith(("<svg", '<rect class="mark"'))
 
 
 _PAGE = """<!DOCTYPE html>
@@ -168,23 +173,28 @@ _PAGE = """<!DOCTYPE html>
 <title>{title}</title>
 <style>
 body {{ margin: 0; background: #fff; color: #18212b; font: 15px/1.4 Helvetica, Arial, sans-serif; }}
-nav {{ display: none; position: sticky; top: 0; padding: 8px 16px; gap: 8px; align-items: center;
-  background: #eff2f6; border-bottom: 1px solid #a3aeb9; }}
-nav button {{ font: inherit; min-width: 44px; min-height: 32px; }}
-nav input {{ flex: 1; }}
+nav {{ display: none; position: sticky; top: 0; padding: 8px 16px; gap: 4px 8px;
+  flex-wrap: wrap; align-items: center; background: #eff2f6; border-bottom: 1px solid #a3aeb9; }}
+nav button {{ font: inherit; min-width: 44px; min-height: 32px; white-space: nowrap; }}
+nav button[aria-pressed="true"] {{ border-style: inset; background: #cfd8e2; color: #18212b; }}
+nav input {{ flex: 1; min-width: 8em; }}
 nav output {{ min-width: 6em; text-align: right; }}
+nav p {{ flex-basis: 100%; margin: 0; font-weight: bold; overflow-wrap: anywhere; }}
 .page {{ padding: 8px; text-align: center; }}
 .page svg {{ max-width: 100%; height: auto; }}
 .paged nav {{ display: flex; }}
 .paged .page {{ display: none; }}
 .paged .page.now {{ display: block; }}
-.paged .page svg {{ max-height: calc(100vh - 70px); }}
+.paged .page svg {{ max-height: calc(100vh - 100px); }}
+.full main {{ overflow-x: auto; }}
+.full .page svg {{ max-width: none; max-height: none; }}
 @page {{ size: {orientation}; margin: 10mm; }}
 @media print {{
   nav, .paged nav {{ display: none; }}
+  .full main {{ overflow-x: visible; }}
   .page, .paged .page {{ display: block; padding: 0; break-after: page; break-inside: avoid; }}
   .page:last-child {{ break-after: auto; }}
-  .page svg, .paged .page svg {{ max-height: 96vh; }}
+  .page svg, .paged .page svg {{ max-width: 100%; max-height: 96vh; }}
 }}
 </style>
 </head>
@@ -195,7 +205,9 @@ nav output {{ min-width: 6em; text-align: right; }}
 <button id="next" aria-label="Next step">Next ▶</button>
 <button id="last" aria-label="Last step">Last</button>
 <input id="at" type="range" min="1" value="1" aria-label="Step" />
-<output id="told" aria-live="polite"></output>
+<output id="told"></output>
+<button id="size" aria-pressed="false">Full size</button>
+<p id="said" aria-live="polite"></p>
 </nav>
 <svg width="0" height="0" style="position:absolute" aria-hidden="true"><defs>
 {defs}
@@ -214,11 +226,24 @@ nav output {{ min-width: 6em; text-align: right; }}
     pages[now].classList.add("now");
     get("at").value = now + 1;
     get("told").textContent = `${{now + 1}} of ${{pages.length}}`;
+    get("said").textContent = pages[now].getAttribute("aria-label");
     get("back").disabled = get("first").disabled = now === 0;
     get("next").disabled = get("last").disabled = now === pages.length - 1;
+    look();
+  }};
+  const full = () => document.body.classList.contains("full");
+  const look = () => {{
+    const mark = pages[now].querySelector(".mark");
+    if (full() && mark) mark.scrollIntoView({{ block: "center", inline: "center" }});
+  }};
+  const size = (whole) => {{
+    document.body.classList.toggle("full", whole);
+    get("size").setAttribute("aria-pressed", whole);
+    look();
   }};
   document.body.classList.add("paged");
   get("at").max = pages.length;
+  get("size").onclick = () => size(!full());
   get("first").onclick = () => show(0);
   get("back").onclick = () => show(now - 1);
   get("next").onclick = () => show(now + 1);
@@ -236,6 +261,10 @@ nav output {{ min-width: 6em; text-align: right; }}
     e.preventDefault();
   }});
   show(Math.max(0, pages.findIndex((p) => "#" + p.id === location.hash)));
+  // What nobody could read is shown as large as it is.
+  const drawing = pages[now].querySelector("svg");
+  const shown = drawing.getBoundingClientRect(), {{ width, height }} = drawing.viewBox.baseVal;
+  size(Math.min(shown.width / width, shown.height / height) < 0.5);
 }})();
 </script>
 </body>

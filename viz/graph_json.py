@@ -265,6 +265,8 @@ def _check(graph: Graph) -> None:
         _within(vertex.group, groups, f"{where}.group")
         _within(vertex.stands_for, i, f"{where}.stands_for")
         _within(vertex.rule_of, count, f"{where}.rule_of")
+        _summary(vertex.value, f"{where}.value")
+        _summary(vertex.gradient, f"{where}.gradient")
     for i, edge in enumerate(graph.edges):
         where = f"edges[{i}]"
         _within(edge.target, count, f"{where}.target")
@@ -286,6 +288,16 @@ def _check(graph: Graph) -> None:
     for key in ("forward", "backward"):
         for i, vertex_id in enumerate(getattr(graph, key)):
             _within(vertex_id, count, f"{key}[{i}]")
+
+
+def _summary(held: Summary | None, where: str) -> None:
+    """See that there is a first value of values, and all statistics or none."""
+    if held is not None:
+        first = min(held.size, 1)
+        _is(0 <= first <= len(held.preview) <= held.size, f"{where}.preview is not of its size")
+        told = [x for x in (held.mean, held.std, held.min, held.max) if x is not None]
+        _is(len(told) in (0, 4), f"{where} should have mean, std, min and max, or none of them")
+        _is(all(map(math.isfinite, told)), f"{where} should have statistics that are finite")
 
 
 def _is(holds: bool, says: str) -> None:

@@ -100,7 +100,8 @@ def _pictures(array: ArrayLike, shape: tuple[int, int] | None, name: str) -> NDA
         if tile is None:
             raise ValueError(
                 f"images: {given.shape[1]} pixels{of} "
-                + ("make no square image; say its shape=(rows, columns)" if shape is None
+                + ("make no square image; say its shape=(rows, columns), or pass x[None] if it is "
+                   "a single image" if shape is None
                    else f"do not fill images of shape {tuple(shape)}")
             )  # fmt: skip
         given = given.reshape(-1, *tile)

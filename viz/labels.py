@@ -8,7 +8,7 @@ from .boxes import FIGURE_SIZE
 from .layout import Point
 from .text import width
 
-__all__ = ["Room", "sampled"]
+__all__ = ["Area", "Room", "sampled"]
 
 _CELL = 64.0
 _HIGH = 12.0
@@ -16,16 +16,26 @@ Area = tuple[float, float, float, float]
 
 
 class Room:
-    """What is taken of a drawing; words are put where nothing else is, and within ``edge``."""
+    """What is taken of a drawing; words are put where nothing else is, and within ``edge``.
+
+    What is not ``near`` to any words need not be known.
+    """
 
     size = FIGURE_SIZE - 0.5
 
-    def __init__(self, edge: Area) -> None:
-        self._edge = edge
+    def __init__(self, edge: Area, near: Area) -> None:
+        self._edge, self._near = edge, near
         self._cells: dict[tuple[int, int], list[Area]] = {}
+
+    def reaches(self, area: Area) -> bool:
+        """Whether it may be in the way of words."""
+        left, top, right, bottom = self._near
+        return left < area[2] and area[0] < right and top < area[3] and area[1] < bottom
 
     def take(self, area: Area) -> None:
         """Note that ``(left, top, right, bottom)`` is taken."""
+        if not self.reaches(area):
+            return
         for cell in _cells(area):
             self._cells.setdefault(cell, []).append(area)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -21,7 +22,7 @@ from .boxes import (
     TEXT,
     role,
 )  # fmt: skip
-from .looks import OVERLAYS, UNKNOWN, Looks, Scale, colour
+from .looks import OVERLAYS, UNKNOWN, Looks, Scale, colour, edge_norm
 from .marks import line, n, shape, sign
 from .text import clean, fit, width
 
@@ -64,7 +65,8 @@ def keys(
     if any(v.kept for v in graph.vertices):
         circle = f'<circle cx="8" cy="7.5" r="3" fill="{TEXT}"/>'
         found.append(Key(circle, _cell("●", TEXT), 14.0, "kept for the backward pass"))
-    if any(not s.finite for s in summaries if s is not None):
+    broken = any(not s.finite for s in summaries if s is not None)
+    if broken:
         found.append(_sign("NaN", "not finite", "" if plain else ALARM, FIGURE_SIZE - 2))
     if any(v.origin or v.gradient_origin for v in graph.vertices):
         bar = f'<path d="M0 7.5h14" stroke="{ALARM}" stroke-width="3"/>'
@@ -73,6 +75,7 @@ def keys(
     changes |= {edge.change for edge in graph.edges} | {group.change for group in graph.groups}
     for change, (text, fill, says) in CHANGES.items():
         if change in changes:
+            fill = fill if looks.overlay == "role" else UNKNOWN
             disc = f'<rect x="8" y="1" width="18" height="13" fill="{fill}" stroke="{FAINT}"/>'
             cell = _cell(text, TEXT, f' BORDER="1" COLOR="{FAINT}" BGCOLOR="{fill}"')
             found.append(Key(disc + sign(text, 8.0, 7.5), cell, 28.0, says))
@@ -87,14 +90,19 @@ def keys(
         arrow = line("M0 7.5h15", GRADIENT, 1.4, "5 3")
         arrow += f'<path d="M22 7.5L15 4.5V10.5Z" fill="{GRADIENT}"/>'
         found.append(Key(arrow, _cell("- - ▸", GRADIENT), 22.0, "gradient sent back"))
-    if explained:
+    if explained and looks.edges == "gradient":
+        # The width tells something else.
+        found.append(_sign("%", "share of the explained gradient", GRADIENT, FIGURE_SIZE))
+    elif explained:
         cell = _cell("━━", GRADIENT)
         stroke = line("M0 7.5h22", GRADIENT, 4.0)
         found.append(Key(stroke, cell, 22.0, "share of the explained gradient"))
-    if widths is not None:
-        found.append(_widths(widths))
-    if fills is not None:
-        found.append(_ramp(fills, OVERLAYS[looks.overlay], unknown))
+    if looks.edges == "gradient":
+        known = [edge_norm(graph, arrow) for arrow in view.edges]
+        found.append(_widths(widths, not all(x is None or math.isfinite(x) for x in known)))
+    if looks.overlay != "role":
+        white = "not known or not finite" if broken else "not known"
+        found.append(_ramp(fills, OVERLAYS[looks.overlay], f"; white: {white}" * unknown))
     if shortened:
         dashed = line("M0 7.5h14", EDGE, 1.3, "3 3")
         words = "goes on far away; its ends are drawn alone"
@@ -134,8 +142,14 @@ def _sign(text: str, words: str, ink: str = "", size: float = LABEL_SIZE - 1) ->
     return Key(drawn, _cell(text, ink or TEXT), 14.0, words)
 
 
-def _ramp(scale: Scale, says: str, unknown: bool) -> Key:
+def _ramp(scale: Scale | None, says: str, unknown: str) -> Key:
     """A strip of the scale's colours between what they stand for."""
+    if scale is None or scale.single:
+        shade = UNKNOWN if scale is None else colour(scale.at(scale.high) or 0.0)
+        drawn = f'<rect y="1" width="22" height="13" fill="{shade}" stroke="{FAINT}"/>'
+        cell = _cell(" ", TEXT, f' WIDTH="22" BORDER="1" COLOR="{FAINT}" BGCOLOR="{shade}"')
+        words = f"{says}: " + ("not known" if scale is None else scale.ends()[1])
+        return Key(drawn, cell, 22.0, words + (unknown if scale else ""))
     low, high = scale.ends()
     at = width(low, META_SIZE) + 5.0
     strip = [f'<text y="11">{escape(low)}</text>']
@@ -150,12 +164,18 @@ def _ramp(scale: Scale, says: str, unknown: bool) -> Key:
     )
     cells = "".join(f'<TD BGCOLOR="{shade}"> </TD>' for shade in shades)
     cells = _cell(low, FAINT) + cells + _cell(high, FAINT)
-    how = (", logarithmic" if scale.log else "") + ("; white: not known" if unknown else "")
+    how = (", logarithmic" if scale.log else "") + unknown
     return Key("".join(strip), cells, at + 113.5 + width(high, META_SIZE), says + how)
 
 
-def _widths(scale: Scale) -> Key:
+def _widths(scale: Scale | None, broken: bool) -> Key:
     """Three lines, as thin and as thick as they get."""
+    words, red = "norm of the gradient that flows through", "; red: not finite" * broken
+    if scale is None or scale.single:
+        part = None if scale is None else scale.at(scale.high)
+        ink, wide = (EDGE, 0.8) if part is None else (edge_colour(part), edge_width(part))
+        words += ": " + ("not known" if scale is None else scale.ends()[1]) + red
+        return Key(line("M0 7.5h22", ink, wide), _cell("━━", ink), 22.0, words)
     low, high = scale.ends()
     at = width(low, META_SIZE) + 5.0
     parts, cells = [f'<text y="11">{escape(low)}</text>'], _cell(low, FAINT)
@@ -164,9 +184,8 @@ def _widths(scale: Scale) -> Key:
         parts.append(line(f"M{n(at + 24 * i)} 7.5h20", ink, wide))
         cells += _cell("━━", ink)
     parts.append(f'<text x="{n(at + 73)}" y="11">{escape(high)}</text>')
-    words = "norm of the gradient that flows through, logarithmic"
     wide = at + 73 + width(high, META_SIZE)
-    return Key("".join(parts), cells + _cell(high, FAINT), wide, words)
+    return Key("".join(parts), cells + _cell(high, FAINT), wide, f"{words}, logarithmic{red}")
 
 
 def edge_width(part: float) -> float:

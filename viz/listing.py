@@ -1,14 +1,15 @@
 """The graph as text, one box a line: for terminals, screen readers and diffs.
 
 Boxes come in an order in which they can be computed, those of a group together below its line,
-with what they compute of which others, written with names. A box that nobody named has its
-operation's, the second one with ``_1`` and so on. What stands in columns is padded to multiples of
-eight, so that a longer name moves the other lines seldom, and a diff shows what changed.
+with what they compute of which others, written with names. A box that nobody named is called as in
+the captions of steps: v1, v2 and so on. What stands in columns is padded to multiples of eight, so
+that a longer name moves the other lines seldom, and a diff shows what changed.
 """
 
 from __future__ import annotations
 
 import heapq
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,6 +17,7 @@ from dataclasses import replace
 from .boxes import figures
 from .contents import Contents, contents
 from .ir import Graph, Vertex
+from .names import local, names_of
 from .text import shape_text
 from .view import Arrow, View, shown_as
 
@@ -90,7 +92,7 @@ def _rows(view: View) -> Iterator[tuple[str, str, str, str]]:
             for arrow in into.get(index, [])
             for i in arrow.edges
         )
-        sources = [name for _, name in read]
+        sources = _once([name for _, name in read])
         if shown.group is not None:
             sources = list(dict.fromkeys(names[arrow.source] for arrow in into.get(index, [])))
             yield _folded(graph, shown.group, sums[shown.group], indent, names[index], sources)
@@ -99,13 +101,25 @@ def _rows(view: View) -> Iterator[tuple[str, str, str, str]]:
             yield _row(graph, vertex, indent, names[index], sources)
 
 
+def _once(names: list[str]) -> list[str]:
+    """Write what comes three times or more in a row once: many results of one folded group.
+
+    >>> _once(["Cell × 7", "Cell × 7", "Cell × 7", "x", "x"])
+    ['Cell × 7', '…', 'x', 'x']
+    """
+    written: list[str] = []
+    for name, run in itertools.groupby(names):
+        count = len(list(run))
+        written += [name] * count if count < 3 else [name, "…"]
+    return written
+
+
 def _row(
     graph: Graph, vertex: Vertex, indent: str, name: str, sources: list[str]
 ) -> tuple[str, str, str, str]:
     if vertex.op is None:
-        words = [] if vertex.kind == name else [vertex.kind]
-        words += [f"↻{vertex.uses}"] if vertex.uses > 1 else []
-        first = "  ".join([f"{indent}{name}", *words])
+        words = [f"↻{vertex.uses}"] if vertex.uses > 1 else []
+        first = "  ".join([f"{indent}{name}", vertex.kind, *words])
     else:
         first = f"{indent}{name} = {_formula(vertex, sources)}"
         first += "  output" if vertex.kind == "output" else ""
@@ -187,46 +201,28 @@ def _formula(vertex: Vertex, sources: list[str]) -> str:
 def _title(graph: Graph, group_id: int) -> str:
     """A group's name within the one around it, and what it is."""
     group = graph.groups[group_id]
-    name = group.name
-    if group.parent is not None and graph.groups[group.parent].name:
-        name = name.removeprefix(f"{graph.groups[group.parent].name}.")
+    name = local(graph, group.name, group.parent)
     return f"{name}: {group.label}" if name and name != group.label else group.label
 
 
 def _names(view: View) -> list[str]:
-    """A name for each box, no two alike: its own, or of its operation or group, and a number."""
-    graph = view.graph
-    taken: set[str] = set()
+    """A name for each box: of a vertex that in the captions, of a group its path or label; the
+    second group of one name gets ``_1``."""
+    groups = view.graph.groups
+    of_vertices = names_of(view.graph.vertices)
+    taken = set(of_vertices)
     tries: dict[str, int] = {}
-    names = [""] * len(view.boxes)
-
-    def take(index: int, base: str) -> None:
-        name = base
+    names = []
+    for shown in view.boxes:
+        if shown.vertex is not None:
+            names.append(of_vertices[shown.vertex])
+            continue
+        base = name = groups[shown.group].name or groups[shown.group].label  # type: ignore[index]
         while name in taken:
             tries[base] = tries.get(base, 0) + 1
             name = f"{base}_{tries[base]}"
         taken.add(name)
-        names[index] = name
-
-    vertices = [
-        None if shown.vertex is None else graph.vertices[shown.vertex] for shown in view.boxes
-    ]
-    # What a user named comes first, so that it keeps its name.
-    for index, vertex in enumerate(vertices):
-        if vertex is not None and vertex.name and vertex.stands_for is None:
-            take(index, vertex.name)
-    first = {vertex.id: names[i] for i, vertex in enumerate(vertices) if vertex is not None}
-    for index, (shown, vertex) in enumerate(zip(view.boxes, vertices, strict=True)):
-        if names[index]:
-            continue
-        if vertex is None:
-            group = graph.groups[shown.group]  # type: ignore[index]
-            take(index, group.name or group.label)
-        elif vertex.stands_for is not None and vertex.name:
-            # All boxes of a shared parameter are the one parameter.
-            names[index] = first.get(vertex.stands_for) or vertex.name
-        else:
-            take(index, vertex.op or vertex.kind)
+        names.append(name)
     return names
 
 

@@ -97,33 +97,46 @@ def check_size(boxes: int, looks: Looks) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """From a quantity to a colour; ``log`` compares factors, else amounts from zero on."""
+    """From a quantity to a colour; ``log`` compares factors, else amounts from zero on.
+
+    ``zeros`` are amounts of zero on a logarithmic one, which are at its start.
+    """
 
     low: float
     high: float
     log: bool
     unit: str = ""
+    zeros: bool = False
 
     @classmethod
     def of(cls, amounts: Iterable[float | None], log: bool, unit: str = "") -> Scale | None:
         """The scale that spans the finite ``amounts``; None if there are none."""
-        known = [x for x in amounts if x is not None and math.isfinite(x) and (x > 0 or not log)]
+        known = [x for x in amounts if x is not None and math.isfinite(x)]
         if not known:
             return None
-        return cls(min(known) if log else 0.0, max(known), log, unit)
+        positive = [x for x in known if x > 0] or [0.0]
+        zeros = log and len(positive) < len(known)
+        return cls(min(positive) if log else 0.0, max(positive), log, unit, zeros)
+
+    @property
+    def single(self) -> bool:
+        """Whether all amounts are the same."""
+        return self.high == 0.0 or (self.low == self.high and not self.zeros)
 
     def at(self, amount: float | None) -> float | None:
-        """Where on the scale it is, from 0 to 1; a zero on a logarithmic one is at 0."""
+        """Where on the scale it is, from 0 to 1."""
         if amount is None or not math.isfinite(amount):
             return None
-        if self.high <= self.low:
-            return 1.0
-        if not self.log:
-            part = amount / self.high
-        elif amount <= 0:
+        if amount <= 0.0:
             part = 0.0
+        elif not self.log:
+            part = amount / self.high
+        elif self.high <= self.low:
+            part = 1.0
         else:
-            part = math.log(amount / self.low) / math.log(self.high / self.low)
+            # As logarithms, since their quotient may be no number that there is.
+            low, high = math.log(self.low), math.log(self.high)
+            part = (math.log(amount) - low) / (high - low)
         return min(1.0, max(0.0, part))
 
     def fill(self, amount: float | None) -> str:
@@ -133,7 +146,10 @@ class Scale:
 
     def ends(self) -> tuple[str, str]:
         """What to write at both ends."""
-        return _say(self.low, self.unit), _say(self.high, self.unit)
+        low, high = _say(self.low, self.unit), _say(self.high, self.unit)
+        if self.zeros:
+            low = "0" if self.low == self.high else f"≤ {low}"
+        return low, high
 
 
 def colour(part: float) -> str:

@@ -87,8 +87,7 @@ def box_svg(painted: Painted) -> str:
     """A box with its text."""
     box, (cx, cy) = painted.box, painted.centre
     x, y = cx - 0.5 * box.width, cy - 0.5 * box.height
-    change = CHANGES.get(painted.change)
-    fill = change[1] if change else painted.fill
+    change, fill = CHANGES.get(painted.change), painted.fill
     parts = [
         f'<g id="{painted.name}"><title>{escape(painted.hint)}</title>',
         shape(painted.style, x, y, box.width, box.height, fill, painted.alarm, painted.pale),
@@ -113,7 +112,8 @@ def ring(painted: Painted) -> str:
     w, h = painted.box.width + 6.0, painted.box.height + 6.0
     x, y = painted.centre[0] - 0.5 * w, painted.centre[1] - 0.5 * h
     return (
-        f'<rect x="{n(x)}" y="{n(y)}" width="{n(w)}" height="{n(h)}" rx="11" fill="none" '
+        f'<rect class="mark" x="{n(x)}" y="{n(y)}" width="{n(w)}" height="{n(h)}" rx="11" '
+        'fill="none" '
         f'stroke="{NOW}" stroke-width="6"/>'
     )
 

@@ -29,18 +29,53 @@ def match(before: Graph, after: Graph) -> Matching:
     """Match what is the same.
 
     Ops by the weights that they read, their surroundings, their module's path, as far as that goes;
-    leaves by what they are an operand of, else by name; groups by what they hold.
+    leaves by what they are an operand of, else by name; groups by what they hold. Where weights
+    tell which call of a module is which, other ops of the one are matched with those of the other
+    only: of a recurrent net of more steps, whole steps are new.
     """
-    ops = [[v for v in graph.vertices if v.op is not None] for graph in (before, after)]
-    levels = [
-        ([keys[0][v.id] for v in ops[0]], [keys[1][w.id] for w in ops[1]])
-        for keys in _keys(before, after)
+    ops = [[v.id for v in graph.vertices if v.op is not None] for graph in (before, after)]
+    weights, *keys = _keys(before, after)
+    found = _aligned(before, ops, [weights])
+    tags = _tags(before, after, _match_groups(before, after, found))
+    tagged = [
+        [
+            [(tag, key) for tag, key in zip(of, level, strict=True)]
+            for of, level in zip(tags, levels, strict=True)
+        ]
+        for levels in keys
     ]
-    found = [-1] * len(before.vertices)
-    for a, b in align(levels):
-        found[ops[0][a].id] = ops[1][b].id
+    found = _aligned(before, ops, [weights, *tagged])
     _match_leaves(before, after, found)
     return Matching(found, _match_groups(before, after, found))
+
+
+def _aligned(
+    before: Graph, ops: list[list[int]], keys: list[Sequence[Sequence[Hashable]]]
+) -> list[int]:
+    """For each vertex of the first graph the op of the second that it is, or -1."""
+    found = [-1] * len(before.vertices)
+    levels = [([level[0][v] for v in ops[0]], [level[1][w] for w in ops[1]]) for level in keys]
+    for a, b in align(levels):
+        found[ops[0][a]] = ops[1][b]
+    return found
+
+
+def _tags(before: Graph, after: Graph, same: list[int]) -> tuple[list[int], list[int]]:
+    """For each vertex of both graphs the innermost group around that is in both, or -1."""
+    both = set(same)
+    of_groups: tuple[list[int], list[int]] = ([], [])
+    for graph, tags, known in (
+        (before, of_groups[0], same),
+        (after, of_groups[1], [h if h in both else -1 for h in range(len(after.groups))]),
+    ):
+        for group, tag in zip(graph.groups, known, strict=True):
+            around = -1 if group.parent is None else tags[group.parent]
+            tags.append(tag if tag >= 0 else around)
+    ours, theirs = (
+        [-1 if vertex.group is None else tags[vertex.group] for vertex in graph.vertices]
+        for graph, tags in zip((before, after), of_groups, strict=True)
+    )
+    return ours, theirs
 
 
 def _keys(before: Graph, after: Graph) -> list[Sequence[Sequence[Hashable]]]:
@@ -154,7 +189,7 @@ def _match_groups(before: Graph, after: Graph, found: list[int]) -> list[int]:
     for vertex in before.vertices:
         g = vertex.group
         h = after.vertices[found[vertex.id]].group if found[vertex.id] >= 0 else None
-        if g is not None and h is not None:
+        if vertex.op is not None and g is not None and h is not None:
             votes[g][h] = votes[g].get(h, 0) + 1
     for group in reversed(before.groups):  # Inner ones first: what is inside votes outside too.
         for h, n in votes[group.id].items():
@@ -162,7 +197,8 @@ def _match_groups(before: Graph, after: Graph, found: list[int]) -> list[int]:
             if group.parent is not None and around is not None:
                 outer = votes[group.parent]
                 outer[around] = outer.get(around, 0) + n
-    # Where nothing inside is the same, the path says.
+    # Where nothing inside is the same, the path says, if both are at the same place.
+    place = _places(before, after, found)
     at: dict[Hashable, list[int]] = {}
     for other in after.groups:
         at.setdefault((other.parent, other.name, other.label), []).append(other.id)
@@ -175,8 +211,40 @@ def _match_groups(before: Graph, after: Graph, found: list[int]) -> list[int]:
         inside = votes[group.id]
         ranked = sorted(inside, key=lambda h: (-inside[h], h))
         for h in [*ranked, *at.get((around, group.name, group.label), [])]:
-            if h not in taken and after.groups[h].parent == around:
+            if (
+                h not in taken
+                and after.groups[h].parent == around
+                and (h in inside or place(group.id, h))
+            ):
                 same[group.id] = h
                 taken.add(h)
                 break
     return same
+
+
+def _places(before: Graph, after: Graph, found: list[int]) -> Callable[[int, int], bool]:
+    """Tell whether two groups lie between the same ops of both graphs."""
+    (first, last), (start, end) = (_spans(graph) for graph in (before, after))
+    n, far = len(before.vertices), len(after.vertices)
+    reached, ahead = [-1] * (n + 1), [far] * (n + 1)
+    matched = [found[vertex.id] if vertex.op is not None else -1 for vertex in before.vertices]
+    for v, w in enumerate(matched):
+        reached[v + 1] = max(reached[v], w)
+    for v in reversed(range(n)):
+        ahead[v] = matched[v] if matched[v] >= 0 else ahead[v + 1]
+    return lambda g, h: reached[first[g]] < start[h] and end[h] < ahead[last[g] + 1]
+
+
+def _spans(graph: Graph) -> tuple[list[int], list[int]]:
+    """The first and the last op of each group, those of inner groups included."""
+    n = len(graph.vertices)
+    first, last = [n] * len(graph.groups), [-1] * len(graph.groups)
+    for vertex in graph.vertices:
+        if vertex.op is not None and vertex.group is not None:
+            first[vertex.group] = min(first[vertex.group], vertex.id)
+            last[vertex.group] = vertex.id
+    for group in reversed(graph.groups):
+        if group.parent is not None:
+            first[group.parent] = min(first[group.parent], first[group.id])
+            last[group.parent] = max(last[group.parent], last[group.id])
+    return first, last

@@ -2,8 +2,8 @@
 
 The page lies in a frame of its own: the notebook's styles do not reach into it, its script reaches
 nothing outside, and ids of several drawings never meet. A viewer that removes frames, as hosts of
-notebooks and notebooks that are not trusted do, is left with the drawing, which lies below the
-frame as an image.
+notebooks and notebooks that are not trusted do, is left with the drawing, which follows the frame
+as an image and is seen where there is no frame.
 """
 
 from __future__ import annotations
@@ -99,20 +99,20 @@ def _bundle(
 
 
 def framed(page: str, svg: str, title: str) -> str:
-    """Put a page into a frame of its own, over the drawing that is seen where frames are not.
+    """Put a page into a frame of its own, and the drawing behind it, to be seen without the frame.
 
     The frame may run scripts and nothing else: it has no origin, no storage, no pop-ups.
     """
     width, height = _size(svg)
     shown = height * min(1.0, _WIDTH / max(width, 1.0))
     tall = round(min(max(shown + _BARS, _LOWEST), _HIGHEST))
+    # Sanitizers take out frames and style sheets, of which the latter is as little use without the
+    # former: what is left is the image, and not cut to the height of a frame that is not there.
     return (
-        f'<div style="position:relative;width:100%;height:{tall}px;overflow:hidden">'
-        f"{_image(svg, title)}"
-        f'<iframe title="{html.escape(title)}" sandbox="allow-scripts" '
-        'style="position:absolute;left:0;top:0;width:100%;height:100%;border:0;'
-        'background:#ffffff" '
-        f'srcdoc="{html.escape(page)}"></iframe></div>'
+        "<style>.flow-graph-page+img{display:none!important}</style>"
+        f'<iframe class="flow-graph-page" title="{html.escape(title)}" sandbox="allow-scripts" '
+        f'style="display:block;width:100%;height:{tall}px;border:0;background:#ffffff" '
+        f'srcdoc="{html.escape(page)}"></iframe>{_image(svg, title)}'
     )
 
 

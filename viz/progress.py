@@ -26,6 +26,16 @@ class Progress:
     got: dict[int, tuple[int, int, str]] = field(default_factory=dict)
     sent: dict[int, str] = field(default_factory=dict)
 
+    def complete(self, vertex: Vertex) -> bool:
+        """Whether all contributions to its gradient have come."""
+        first = vertex.id if vertex.stands_for is None else vertex.stands_for
+        return first in self.got and self.got[first][0] >= self.got[first][1]
+
+    def alarm(self, vertex: Vertex) -> bool:
+        """Whether it is known by now that it is the first that is not finite."""
+        forward = vertex.origin and vertex.id not in self.waiting
+        return forward or (vertex.gradient_origin and self.complete(vertex))
+
 
 def step_number(graph: Graph, step: int) -> int:
     """The number of a step; negative ones count from the end."""

@@ -47,6 +47,7 @@ class Recording:
             target: a tensor, or several, computed in the block: what they depend on is drawn, with
                 the last walk back from them.
             walk: the number of the walk back to draw, in order; negative ones count from the end.
+                Walks inside another, as of a `checkpoint`, do not count.
             names: for the boxes, as of `flow_graph`.
             options: ``engine``, ``timeout``, ``depth``, ``collapse``, ``shared`` of `flow_graph`.
 
@@ -66,7 +67,7 @@ class Recording:
         return chosen.draw(build(roots, known))
 
     def _roots(self, known: Known, walk: int) -> list[Node]:
-        walks = self.inspection.walks
+        walks = self._walks()
         if isinstance(walk, bool) or not isinstance(walk, int):
             raise TypeError(f"flow_graph: walk must be the number of a walk back, not {walk!r}")
         if not -len(walks) <= walk < len(walks):
@@ -75,6 +76,10 @@ class Recording:
             return self._ends(known)
         known.walk = walks[walk]
         return list(known.walk.roots)
+
+    def _walks(self) -> list[Any]:
+        """The walks back that are not part of another."""
+        return [walk for walk in self.inspection.walks if walk.inside is None]
 
     def _ends(self, known: Known) -> list[Node]:
         """What was computed last, and nothing was computed from."""
@@ -133,7 +138,7 @@ class Recording:
         return mimebundle(self.flow_graph(), include, exclude)
 
     def __repr__(self) -> str:
-        walks = len(self.inspection.walks)
+        walks = len(self._walks())
         return (
             f"<Recording: {len(self.inspection.nodes)} operations, {walks} "
             f"walk{'s' * (walks != 1)} back>"

@@ -14,7 +14,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from types import ModuleType
+from types import BuiltinFunctionType, ModuleType
 from typing import Any, final
 
 from autograd_core import Tensor
@@ -127,7 +127,11 @@ def run(target: Target, arguments: list[str]) -> dict[str, Any]:
     except SystemExit as end:
         _ended(target.source, end)
     except Exception as error:
-        raise Failed(excerpt(error), 1) from None
+        told = excerpt(error)
+        if isinstance(error, ImportError) and "no known parent package" in str(error):
+            inside = ".".join((path.resolve().parent.name, path.stem))
+            told += f"\n{path} is part of a package; name it as one, as in {inside}"
+        raise Failed(told, 1) from None
     return module.__dict__
 
 
@@ -185,7 +189,10 @@ def evaluate(target: Target, names: dict[str, Any]) -> Any:
 
 
 def call_of(target: Target, names: dict[str, Any]) -> tuple[Callable[..., Any], list[Any]] | None:
-    """What the target calls, and with what; None if it is no plain call."""
+    """What the target calls, and with what; None if it is no plain call.
+
+    Built-in functions and classes, as in ``print(loss)``, compute nothing to draw.
+    """
     call = ast.parse(target.name or "", mode="eval").body
     if not isinstance(call, ast.Call) or call.keywords:
         return None
@@ -195,7 +202,7 @@ def call_of(target: Target, names: dict[str, Any]) -> tuple[Callable[..., Any], 
         eval(compile(ast.Expression(part), "<command line>", "eval"), names)
         for part in (call.func, *call.args)
     )
-    return f, args
+    return None if isinstance(f, type | BuiltinFunctionType) else (f, args)
 
 
 def arguments_of(f: Callable[..., Any]) -> list[str]:

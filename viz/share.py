@@ -17,6 +17,8 @@ __all__ = ["share", "single"]
 _USES, _ROWS = 8, 3
 #: An input is what flows, and its long lines tell: this many uses have them.
 _FAR_USES = 3
+#: A graph of more boxes than this is drawn in parts, and a leaf that several use is in none.
+_WHOLE = 500
 
 
 def share(graph: Graph, how: str = "proxy") -> Graph:
@@ -24,9 +26,10 @@ def share(graph: Graph, how: str = "proxy") -> Graph:
 
     A leaf stays one vertex if few boxes use it, close together: x in ``x * sin(x)``. It becomes
     several if more than 8 boxes use it, or boxes more than 3 rows apart, or, but for inputs, boxes
-    of different groups: each call of a module has its weights. An input's uses may lie far apart
-    if there are at most 3: what skips far ahead is worth its line. A box that uses a leaf twice has
-    one proxy, with two edges.
+    of different groups: each call of a module has its weights. In a graph of more than 500 boxes
+    any two boxes have theirs: such a graph is drawn in parts, which nobody knows yet. An input's
+    uses may lie far apart if there are at most 3: what skips far ahead is worth its line. A box
+    that uses a leaf twice has one proxy, with two edges.
 
     The first keeps the leaf's place in the order, others come just before their use. All of them
     have the leaf's value and gradient. Edges keep their ids, so that a step of the backward pass
@@ -119,13 +122,14 @@ def _apart(graph: Graph) -> dict[int, list[int]]:
         if source.op is None and source.uses == 1:
             users.setdefault(edge.source, {})[edge.target] = None
     apart = {}
+    large = len(graph.vertices) > _WHOLE
     for leaf, using in users.items():
         rows = [row[target] for target in using]
         far = max(rows) - min(rows) > _ROWS
         if graph.vertices[leaf].kind == "input":
             split = far and len(using) > _FAR_USES
         else:
-            split = far or len({graph.vertices[target].group for target in using}) > 1
+            split = large or far or len({graph.vertices[target].group for target in using}) > 1
         if len(using) > 1 and (split or len(using) > _USES):
             apart[leaf] = sorted(using)
     return apart

@@ -9,7 +9,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .figures import DASHES, MARKERS, PALETTE, TEXT, dress, floats, new_figure, plain_text
+from .figures import (
+    DASHES,
+    MARKERS,
+    PALETTE,
+    TEXT,
+    dress,
+    extremes,
+    floats,
+    new_figure,
+    plain_text,
+)
 from .text import number
 
 __all__ = ["spread"]
@@ -107,21 +117,23 @@ def _counted(lines: list[NDArray[Any]]) -> str:
 def _draw_curves(axes: Any, label: str, lines: list[NDArray[Any]], first: int, i: int) -> None:
     colour = PALETTE[i]
     for line in lines:
-        steps = np.arange(first, first + len(line))
-        axes.plot(steps, np.where(np.isfinite(line), line, np.nan), color=colour, alpha=0.3, lw=0.8)
+        finite, at = np.where(np.isfinite(line), line, np.nan), extremes(line)
+        axes.plot(first + at, finite[at], color=colour, alpha=0.3, lw=0.8)
     shared = min(map(len, lines))
     table = np.stack([line[:shared] for line in lines])
     told = np.isfinite(table).all(axis=0)
     steps, table = np.arange(first, first + shared)[told], table[:, told]
     mean = table.mean(axis=0)
-    n = len(lines)
+    n, at = len(lines), extremes(mean)
     axes.plot(
-        steps, mean, color=colour, linestyle=DASHES[i % len(DASHES)], linewidth=2.2,
+        steps[at], mean[at], color=colour, linestyle=DASHES[i % len(DASHES)], linewidth=2.2,
         label=plain_text(label), marker="o" if len(steps) == 1 else None,
     )  # fmt: skip
     if n > 1 and len(steps):
         off = table.std(axis=0, ddof=1)
-        axes.fill_between(steps, mean - off, mean + off, color=colour, alpha=0.15, linewidth=0)
+        at = np.union1d(extremes(mean - off), extremes(mean + off))
+        low, high = (mean - off)[at], (mean + off)[at]
+        axes.fill_between(steps[at], low, high, color=colour, alpha=0.15, linewidth=0)
 
 
 def _draw_numbers(axes: Any, numbers: NDArray[Any], i: int, single: bool) -> str:

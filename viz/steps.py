@@ -6,15 +6,16 @@ Nothing is derived here: the order and the contributions are those that the engi
 
 from __future__ import annotations
 
+import functools
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from autograd_core.graph import Node
+from autograd_core.graph import Node, Operand
 from autograd_core.registry import PROJECTION, REAL, Op, known
 
 from . import captions
@@ -31,7 +32,8 @@ class Trace:
 
     ``members`` goes from the node of a box to those that fold into it, ``edge_of`` from an operand
     of a node to its edge, ``operands`` from a box to its operands: boxes, or folded numbers;
-    ``composed`` are the boxes of compositions.
+    ``composed`` are the boxes of compositions, ``whole`` their results, also of a single op;
+    ``numbered`` are the nodes by their numbers.
     """
 
     names: Sequence[str]
@@ -40,6 +42,8 @@ class Trace:
     edge_of: dict[tuple[Node, int], int]
     operands: dict[int, list[int | str]]
     composed: set[int]
+    whole: set[Node]
+    numbered: dict[int, Node]
     walk: Any
 
 
@@ -62,13 +66,14 @@ def _forward(trace: Trace, node: Node, vertices: Sequence[Vertex]) -> Step:
     if node.op is PROJECTION:
         index = node.params["index"]
         what = trace.members[node][0]
-    op = node.derived[0] if box in trace.composed else what.op  # type: ignore[index]
-    if what is not node:
-        value = f"{captions.value(op, operands, vertex.params)}[{index}]"
-    elif op is PROJECTION:
+    if node in trace.whole and node.derived is not None:
+        value = captions.call(node.derived, functools.partial(_argument, trace, box, vertices))
+    elif what is not node:
+        value = f"{captions.value(what.op, operands, vertex.params)}[{index}]"
+    elif what.op is PROJECTION:
         value = f"{operands[0]}[{index}]"
     else:
-        value = captions.value(op, operands, vertex.params, node.params.get("index"))
+        value = captions.value(what.op, operands, vertex.params, node.params.get("index"))
     by_rule = ""
     if vertex.rule_of is not None:
         whose = f"the rule of {trace.names[vertex.rule_of]}" if vertex.rule_of != box else "a rule"
@@ -76,36 +81,56 @@ def _forward(trace: Trace, node: Node, vertices: Sequence[Vertex]) -> Step:
     return Step("forward", box, f"fprop {_called(vertex)}: {name} = {value}{by_rule}")
 
 
+def _argument(trace: Trace, box: int, vertices: Sequence[Vertex], operand: Operand) -> str:
+    """Name an array that the composition drawn as ``box`` was called with."""
+    node = trace.numbered.get(operand.number)
+    if node is not None:
+        return trace.names[trace.box_of[node]]
+    # What is not tracked has no number; there may be just one constant like it.
+    alike = [
+        x
+        for x in trace.operands[box]
+        if not isinstance(x, str)
+        and vertices[x].kind in ("constant", "input", "buffer")
+        and (vertices[x].gradient, vertices[x].gradient_note) == (None, "")
+        and vertices[x].shape == operand.shape
+    ]
+    return trace.names[alike[0]] if len(alike) == 1 else f"array {operand.shape}"
+
+
 def _backward(trace: Trace, vertices: Sequence[Vertex], norms: dict[int, float]) -> list[Step]:
     walk, box_of = trace.walk, trace.box_of
     steps: list[Step] = []
     seeds = {node: g for node, g in walk.roots.items() if node in box_of}
     sent = [edge for edge in walk.sent if (edge.node, edge.operand) in trace.edge_of]
-    count = Counter(edge.parent for edge in sent)
-    count.update(seeds.keys())
-    arrived: Counter[Node] = Counter()
+    # By boxes: a leaf and its casts, as transforms make of arguments, are one.
+    count = Counter(box_of[edge.parent] for edge in sent)
+    count.update(box_of[node] for node in seeds)
+    arrived: Counter[int] = Counter()
     gradients = walk.gradients
-    totals: dict[Node, Any] = {}
+    totals: dict[int, Any] = {}
     along: dict[int, list[Any]] = {}
 
     def arrive(node: Node, part: Any) -> tuple[int, int, str, str]:
-        arrived[node] += 1
-        n = count[node]
-        g = vertices[box_of[node]].gradient
+        to = box_of[node]
+        arrived[to] += 1
+        n = count[to]
+        g = vertices[to].gradient
         # The array that is the whole gradient is written in the box already.
-        whole = part is gradients.get(node) and g is not None
+        whole = n == 1 and g is not None and part is gradients.get(node)
         shown = figures(g) if whole and g is not None else _shown(part)
         if n == 1 or isinstance(part, list) or isinstance(node.dtype, tuple):
-            return arrived[node], n, shown, shown if n == 1 else ""
+            return arrived[to], n, shown, shown if n == 1 else ""
         with np.errstate(all="ignore"):
-            totals[node] = totals[node] + part if node in totals else part
-        first = arrived[node] == 1
-        return arrived[node], n, shown, shown if first else _shown(totals[node])
+            totals[to] = totals[to] + part if to in totals else part
+        first = arrived[to] == 1
+        return arrived[to], n, shown, shown if first else _shown(totals[to])
 
     for node, g in seeds.items():
         nth, n, shown, total = arrive(node, g)
         box = box_of[node]
         caption = f"seed: grad {trace.names[box]} = {shown}{_of(nth, n)}"
+        caption += _hooked(node, nth == n, total, vertices[box])
         steps.append(Step("seed", box, caption, None, nth, n, shown, total))
     for edge in sent:
         nth, n, shown, total = arrive(edge.parent, edge.contribution)
@@ -113,14 +138,22 @@ def _backward(trace: Trace, vertices: Sequence[Vertex], norms: dict[int, float])
         along.setdefault(place, []).append(edge.contribution)
         box = box_of[edge.node]
         caption = f"bprop {_told(trace, edge, vertices)}{_of(nth, n)}"
-        g = vertices[box_of[edge.parent]].gradient
-        if nth == n and edge.parent.hooks is not None and g is not None and figures(g) != total:
-            caption += f"; a hook makes it {figures(g)}"
+        caption += _hooked(edge.parent, nth == n, total, vertices[box_of[edge.parent]])
         steps.append(Step("backward", box, caption, place, nth, n, shown, total))
+    if not walk.complete and steps:
+        steps[-1] = replace(steps[-1], caption=f"{steps[-1].caption}; here an error ended the pass")
     for place, parts in along.items():
         if all(known(part) for part in parts):
             norms[place] = _norm(parts)
     return steps
+
+
+def _hooked(node: Node, last: bool, total: str, vertex: Vertex) -> str:
+    """Say what a hook did with the sum that it got."""
+    g = vertex.gradient
+    if not last or node.hooks is None or g is None or figures(g) == total:
+        return ""
+    return f"; a hook makes it {figures(g)}"
 
 
 def _rule(trace: Trace, node: Node, i: int, vertices: Sequence[Vertex]) -> str:
@@ -164,7 +197,7 @@ def _called(vertex: Vertex) -> str:
 
 
 def _of(nth: int, count: int) -> str:
-    return f" ({nth} of {count})"
+    return f" ({nth} of {count})" if count > 1 else ""
 
 
 def _shown(part: Any) -> str:

@@ -45,7 +45,7 @@ def summarize(value: Any) -> Summary:
     size = int(np.size(value))
     if size == 1:  # Graphs of thousands of scalars are common: no array functions for these.
         one = value.item()
-        real = abs(one) if isinstance(one, complex) else float(one)
+        real = math.hypot(one.real, one.imag) if isinstance(one, complex) else float(one)
         nan, inf = int(real != real), int(abs(real) == np.inf)
         if nan or inf:
             return Summary(1, nan, inf, None, None, None, None, (one,))
@@ -65,9 +65,18 @@ def summarize(value: Any) -> Summary:
             told = told[finite]
         if told.size == 0:
             return Summary(size, nan, inf, None, None, None, None, preview)
-        mean = told.sum() / told.size
-        away = told - mean
-        std = np.sqrt((away * away).sum() / told.size)
         if nan or inf:
             low, high = float(told.min()), float(told.max())
-    return Summary(size, nan, inf, float(mean), float(std), low, high, preview)
+        mean, std = _moments(told)
+        if not math.isfinite(mean + std) or (std == 0.0 and low < high):
+            # Sums of numbers as large, or squares of some as small, are not in a double's range.
+            largest = max(-low, high)
+            mean, std = (largest * x for x in _moments(told / largest))
+    return Summary(size, nan, inf, mean, std, low, high, preview)
+
+
+def _moments(numbers: Any) -> tuple[float, float]:
+    """The mean and the standard deviation."""
+    mean = numbers.sum() / numbers.size
+    away = numbers - mean
+    return float(mean), float(np.sqrt((away * away).sum() / numbers.size))

@@ -31,6 +31,10 @@ Array = NDArray[Any]
 Function = Callable[[Any], Any]
 #: What the two inputs are called where nothing else is known of them.
 NAMES = ("x₁", "x₂")
+#: So many classes are drawn; where colours are used again, names stand in the regions.
+CLASSES = 2 * len(PALETTE)
+#: Of more examples so many are drawn, chosen at random, always the same.
+DOTS = 2_000
 
 
 def neuron_surface(
@@ -123,12 +127,13 @@ def decision_regions(
     and column k means class k, or of shape (m, 1): the pre-activation of a single output, which
     tells by its sign between the two classes of ``y``, 0 and 1 for instance. A fitted estimator is
     asked by its ``predict``. A mapping from titles to such draws them side by side. Examples that
-    it gets wrong are crossed out and counted. A module is used in evaluation mode and left in the
-    mode it had.
+    it gets wrong are crossed out and counted; of more than 2,000 examples so many are drawn, and
+    all counted. A module is used in evaluation mode and left in the mode it had.
 
     Without ``X`` both inputs run over ``span``; without ``y`` the examples are dots.
 
-    Returns the matplotlib figure. Up to 8 classes.
+    Returns the matplotlib figure. Up to 16 classes; of more than 8, which is what colours tell
+    apart, the names stand in the regions too.
 
     Raises:
         ValueError: other shapes, more classes, NaN or inf.
@@ -157,7 +162,12 @@ def decision_regions(
     classes = _all_classes(labels, told)
     figure = new_figure(4.2 * len(found) + 1.2, 4.2, "decision_regions", title)
     panels = figure.subplots(1, len(found), squeeze=False)[0]
-    tints = np.array([_tint(colour) for colour in PALETTE])
+    colours, markers = 2 * PALETTE, MARKERS + MARKERS[1:] + MARKERS[:1]
+    tints = np.array([_tint(colour) for colour in colours])
+    drawn = np.arange(len(points))
+    if len(points) > DOTS:
+        drawn = np.sort(np.random.default_rng(0).choice(len(points), DOTS, replace=False))
+    small = min(1.0, max(0.2, 300 / max(1, len(drawn))))
     for axes, (name, (regions, answers)) in zip(panels, found.items(), strict=True):
         index = np.searchsorted(classes, regions).reshape(len(axes_of[1]), len(axes_of[0]))
         axes.imshow(
@@ -169,22 +179,33 @@ def decision_regions(
                 axes.contour(
                     *axes_of, index == k, levels=[0.5], colors=[BLACK], linewidths=0.8
                 )  # fmt: skip
+            if len(classes) > len(PALETTE) and np.any(index == k):
+                row, column = _inmost(index == k)
+                axes.text(
+                    axes_of[0][column], axes_of[1][row], plain_text(str(classes[k])),
+                    ha="center", va="center", weight="bold", color=BLACK, zorder=5,
+                    bbox={"facecolor": "white", "alpha": 0.85, "linewidth": 0, "pad": 1.5},
+                )  # fmt: skip
             # With no examples there is nothing on the region but its name in the legend.
-            shown = points[labels == classes[k]] if labels is not None else points[:0]
+            shown = drawn[labels[drawn] == classes[k]] if labels is not None else drawn[:0]
             axes.scatter(
-                *shown.T, s=46, color=PALETTE[k], marker=MARKERS[k], edgecolor="white",
-                linewidth=0.8, label=plain_text(f"class {classes[k]}"), zorder=3,
+                *points[shown].T, s=46 * small, color=colours[k], marker=markers[k],
+                edgecolor="white", linewidth=0.8 * small, zorder=3,
+                label=plain_text(f"class {classes[k]}"),
             )  # fmt: skip
         if labels is None:
-            axes.scatter(*points.T, s=14, color=BLACK, linewidth=0, zorder=3)
+            axes.scatter(*points[drawn].T, s=14, color=BLACK, linewidth=0, zorder=3)
             dress(axes, *names, name)
         else:
             wrong = answers != labels
+            crossed = drawn[wrong[drawn]]
             axes.scatter(
-                *points[wrong].T, s=110, color=BLACK, marker="x", linewidth=1.4, zorder=4,
-                label="wrong",
+                *points[crossed].T, s=110 * small, color=BLACK, marker="x",
+                linewidth=1.4 * small**0.5, zorder=4, label="wrong",
             )  # fmt: skip
-            counted = f"{np.count_nonzero(wrong)} of {len(labels)} wrong"
+            counted = f"{np.count_nonzero(wrong):,} of {len(labels):,} wrong"
+            if len(drawn) < len(points):
+                counted += f", {len(drawn):,} drawn"
             dress(axes, *names, f"{name}: {counted}" if name else counted)
         axes.grid(visible=False)
     handles, words = panels[0].get_legend_handles_labels()
@@ -281,13 +302,30 @@ def _all_classes(labels: Array | None, answers: list[Array]) -> Array:
             "classes must be of one kind"
         )
     classes = np.unique(np.concatenate(every))
-    if len(classes) > len(PALETTE):
+    if len(classes) > CLASSES:
         hint = "predict its class, not a score" if answers[0].dtype.kind == "f" else "use fewer"
         raise ValueError(
             f"decision_regions: there are {len(classes)} classes in y and in what predict gave, "
-            f"and colours tell {len(PALETTE)} apart; {hint}"
+            f"and no more than {CLASSES} are told apart; {hint}"
         )
     return classes
+
+
+def _inmost(inside: Array) -> tuple[int, int]:
+    """A cell far from the edge of a region: what is left when its rim is taken off again and again.
+
+    >>> _inmost(np.eye(5) + np.eye(5, k=1) + np.eye(5, k=-1) > 0)
+    (2, 2)
+    """
+    left = inside
+    while np.any(inside):
+        left = inside
+        padded = np.pad(inside, 1)
+        inside = padded[1:-1, 1:-1] & padded[:-2, 1:-1] & padded[2:, 1:-1]
+        inside &= padded[1:-1, :-2] & padded[1:-1, 2:]
+    rows, columns = np.nonzero(left)
+    middle = len(rows) // 2
+    return int(rows[middle]), int(columns[middle])
 
 
 def _examples(X: ArrayLike | None, y: ArrayLike | None) -> tuple[Array, Array | None]:

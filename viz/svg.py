@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape, quoteattr
 
-from .boxes import CHANGES, FAINT, META_SIZE, STYLES, TEXT, Box, frame_title
+from .boxes import FAINT, META_SIZE, STYLES, TEXT, Box, frame_title
 from .layout import Layout
 from .legend import set_keys
 from .looks import Looks
@@ -46,15 +46,17 @@ def parts(drawn: Scene) -> list[str]:
     left = 0.5 * (total - layout.width)
     below = _MARGIN + layout.height + 26.0
     height = below + said_height + key_height + _MARGIN
+    frames, titles = _frames(drawn)
     written = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{n(total)}" height="{n(height)}" '
         f'viewBox="0 0 {n(total)} {n(height)}" role="img" aria-label={quoteattr(drawn.about)} '
         f'font-family="{LABEL_FONT}">',
         f'<rect width="{n(total)}" height="{n(height)}" fill="#ffffff"/>',
         f'<g transform="translate({n(left)} {n(_MARGIN)})">',
-        *_frames(drawn),
+        *frames,
         *[ring(painted) for painted in drawn.boxes if painted.now],
         *[way_svg(way) for way in drawn.ways],
+        *titles,
         *[box_svg(painted) for painted in drawn.boxes],
     ]
     for note in drawn.notes:
@@ -73,21 +75,32 @@ def parts(drawn: Scene) -> list[str]:
     return [*written, "</svg>\n"]
 
 
-def _frames(drawn: Scene) -> list[str]:
-    """The open groups: a tint, which adds up inside another, and a title."""
+def _frames(drawn: Scene) -> tuple[list[str], list[str]]:
+    """The open groups: a tint, which adds up inside another; and their titles.
+
+    A title stands on a ground of its own: `dot` lets arrows run below it.
+    """
     style, graph = STYLES["frame"], drawn.view.graph
-    found = []
-    for frame, (x, y, w, h) in zip(drawn.view.frames, drawn.layout.frames, strict=True):
-        change = graph.groups[frame.group].change
-        fill = CHANGES[change][1] if change else style.line
+    frames, titles = [], []
+    grounds: list[list[float]] = []
+    placed = zip(drawn.view.frames, drawn.layout.frames, drawn.tints, strict=True)
+    for frame, (x, y, w, h), fill in placed:
+        below = grounds[frame.parent] if frame.parent >= 0 else [255.0] * 3
+        tint = [int(fill[i : i + 2], 16) for i in (1, 3, 5)]
+        grounds.append([0.9 * a + 0.1 * b for a, b in zip(below, tint, strict=True)])
+        ground = "#" + "".join(f"{round(part):02x}" for part in grounds[-1])
         title = frame_title(graph, frame.group).lines[0].text
-        found.append(
+        frames.append(
             f'<rect x="{n(x)}" y="{n(y)}" width="{n(w)}" height="{n(h)}" rx="8" fill="{fill}" '
             f'fill-opacity="0.1" stroke="{style.line}" stroke-width="{n(style.stroke)}"/>'
+        )
+        titles.append(
+            f'<rect x="{n(x + 7)}" y="{n(y + 4)}" width="{n(width(title, META_SIZE) + 4)}" '
+            f'height="13" fill="{ground}"/>'
             f'<text x="{n(x + 9)}" y="{n(y + 14)}" font-size="{n(META_SIZE)}" fill="{FAINT}" '
             f'font-weight="bold">{escape(title)}</text>'
         )
-    return found
+    return frames, titles
 
 
 def _said(step: str, caption: str, room: float) -> tuple[list[str], float, float]:

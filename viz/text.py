@@ -12,7 +12,7 @@ import math
 import unicodedata
 from typing import Any
 
-__all__ = ["clean", "fit", "number", "shape_text", "short", "width"]
+__all__ = ["clean", "fit", "number", "parameter", "shape_text", "short", "width"]
 
 LABEL_FONT = "Helvetica Neue, Helvetica, Arial, DejaVu Sans, sans-serif"
 FIGURE_FONT = "ui-monospace, SF Mono, Menlo, Consolas, DejaVu Sans Mono, monospace"
@@ -161,3 +161,14 @@ def short(value: Any, room: int = 32) -> str:
         text = str(value)
     text = clean(text)
     return text if len(text) <= room else text[: room - 1] + "…"
+
+
+def parameter(value: Any) -> str:
+    """Write a parameter of an op, as `short` does, but sequences in brackets.
+
+    >>> parameter((1, -1)), parameter((3,)), parameter(()), parameter("mean")
+    ('(1, -1)', '(3,)', '()', 'mean')
+    """
+    if type(value) is tuple:
+        return f"({short(value)}{',' * (len(value) == 1)})"
+    return f"[{short(value)}]" if type(value) is list else short(value)

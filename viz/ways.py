@@ -4,17 +4,18 @@ answer them on the way back; and what is written beside them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .boxes import EDGE, FAINT, GRADIENT, Box
-from .labels import Room
+from .boxes import ALARM, EDGE, FAINT, GRADIENT, Box
+from .labels import Area, Room
 from .layout import Layout, Point
 from .legend import edge_colour, edge_width
 from .looks import Looks, Scale, edge_norm, edge_share
 from .progress import Progress
-from .text import clean, number
+from .text import clean, number, width
 
 if TYPE_CHECKING:
     from .view import Arrow, View
@@ -68,28 +69,76 @@ def ways(
     """The arrows forward, then those back; what a step has not reached is pale."""
     graph = view.graph
     drawn: list[Way] = []
-    for arrow, route in zip(view.edges, layout.routes, strict=True):
+    routes = layout.routes
+    if looks != Looks() or any(e.change or e.share is not None for e in graph.edges):
+        routes = whole(view, layout)
+    for arrow, route in zip(view.edges, routes, strict=True):
         change = {graph.edges[e].change for e in arrow.edges}
         dashes = FAR_DASHES if len(route) > 1 else REMOVED_DASHES if change == {"removed"} else ""
         told = _told(view, arrow)
         way = Way(arrow.source, arrow.target, route, EDGE, 1.3, dashes, told)
         share = edge_share(graph, arrow)
-        if widths is not None:
-            part = widths.at(edge_norm(graph, arrow))
-            way.wide = 0.8
-            if part is not None:
-                way.colour, way.wide = edge_colour(part), edge_width(part)
         if share:
             way.colour, way.wide = GRADIENT, 2.0 + 5.0 * min(1.0, abs(share))
             way.says, way.explained = (f"{number(100 * share)} %",), True
+        if looks.edges == "gradient":
+            flows = state is None or any(e in state.sent for e in arrow.edges)
+            norm = edge_norm(graph, arrow) if flows else None
+            part = None if widths is None else widths.at(norm)
+            way.colour, way.wide = EDGE, 0.8
+            if norm is not None and not math.isfinite(norm):
+                way.colour, way.wide = ALARM, 3.0
+            elif part is not None:
+                way.colour, way.wide = edge_colour(part), edge_width(part)
         if state is not None:
             targets = {graph.edges[e].target for e in arrow.edges}
             way.now = state.step.phase == "forward" and state.step.vertex in targets
             way.pale = targets <= state.waiting
         drawn.append(way)
+    # Where they share a trunk, what matters most is drawn over the others.
+    drawn.sort(key=lambda way: (way.now, not way.pale, way.dashes != REMOVED_DASHES, way.wide))
     if looks.backward or state is not None:
-        drawn += _sent(view, layout, state)
+        drawn += sorted(_sent(view, layout, routes, state), key=lambda way: way.now)
     return drawn
+
+
+def whole(view: View, layout: Layout) -> list[list[list[Point]]]:
+    """The routes from box to box: a trunk that several share is in the layout in one of them."""
+    found = list(layout.routes)
+    leaving: dict[int, list[int]] = {}
+    for i, arrow in enumerate(view.edges):
+        leaving.setdefault(arrow.source, []).append(i)
+    for arrows in leaving.values():
+        # From the one that has all of it, downward.
+        arrows.sort(key=lambda i: found[i][0][0][1])
+        border = found[arrows[0]][0][0][1]
+        # By their x, the nodes of the routes so far: the route, and which of its points.
+        nodes: dict[float, list[tuple[int, int]]] = {}
+        for i in arrows:
+            if len(found[i]) > 1:
+                continue
+            points, before = found[i][0], 0
+            if points[0][1] > border + 1.0:
+                for j, k in nodes.get(round(points[0][0], 3), ()):
+                    trunk = _trunk(found[j][0], k, points[0])
+                    if trunk:
+                        found[i], before = [trunk + points[1:]], len(trunk) - 1
+                        break
+            for k in range(0, len(points), 3):
+                nodes.setdefault(round(points[k][0], 3), []).append((i, before + k))
+    return found
+
+
+def _trunk(points: Sequence[Point], k: int, end: Point) -> list[Point]:
+    """The start of a route up to ``end``, at its point ``k`` or straight below it, else nothing."""
+    (x, y), to = points[k], end[1]
+    if abs(y - to) < 0.01:
+        return list(points[: k + 1])
+    piece = points[k : k + 4]
+    if len(piece) < 4 or not y < to < piece[3][1] or any(abs(p[0] - x) > 0.01 for p in piece):
+        return []
+    third = (to - y) / 3
+    return [*points[: k + 1], (x, y + third), (x, to - third), (x, to)]
 
 
 def _told(view: View, arrow: Arrow) -> str:
@@ -105,7 +154,9 @@ def _told(view: View, arrow: Arrow) -> str:
     return "\n".join(said + ["..."] * (len(arrow.edges) > 4))
 
 
-def _sent(view: View, layout: Layout, state: Progress | None) -> Iterator[Way]:
+def _sent(
+    view: View, layout: Layout, routes: Sequence[list[list[Point]]], state: Progress | None
+) -> Iterator[Way]:
     """The arrows of the backward pass, beside those that they answer.
 
     At a step, only what it sends is told in figures.
@@ -116,7 +167,7 @@ def _sent(view: View, layout: Layout, state: Progress | None) -> Iterator[Way]:
     if state is not None:
         sent = dict(state.sent)
     right = _rightmost(view, layout)
-    for i, (arrow, route) in enumerate(zip(view.edges, layout.routes, strict=True)):
+    for i, (arrow, route) in enumerate(zip(view.edges, routes, strict=True)):
         norm = edge_norm(graph, arrow)
         if not (norm is not None if by_norm else any(e in sent for e in arrow.edges)):
             continue
@@ -156,11 +207,14 @@ def notes(
     view: View, boxes: Sequence[Box], layout: Layout, drawn: Sequence[Way], sent: bool
 ) -> list[Note]:
     """What is written beside the arrows: operands' numbers, and figures where there is room."""
-    found = _operand_numbers(view, layout, sent)
+    found = _operand_numbers(view, boxes, layout, sent)
     said = [way for way in drawn if way.says]
     if not said or len(said) > _MANY_WORDS:
         return found
-    room = Room((0.0, 0.0, layout.width, layout.height))
+    left, top, right, bottom = zip(*map(_around, said), strict=True)
+    wide = 20.0 + max(width(words, Room.size, fixed=True) for way in said for words in way.says)
+    near = (min(left) - wide, min(top) - 20.0, max(right) + wide, max(bottom) + 20.0)
+    room = Room((0.0, 0.0, layout.width, layout.height), near)
     for box, (x, y) in zip(boxes, layout.centres, strict=True):
         w, h = 0.5 * box.width + 2.0, 0.5 * box.height + 2.0
         room.take((x - w, y - h, x + w, y + h))
@@ -171,8 +225,14 @@ def notes(
         room.take((x - 1.0, y, x + 1.0, y + h))
         room.take((x + w - 1.0, y, x + w + 1.0, y + h))
     for way in drawn:
+        if not room.reaches(_around(way)):
+            continue
         for piece in way.pieces:
             room.take_way(piece)
+        x, y = way.pieces[-1][-1]
+        # The arrowhead, which is below its tip where it points up.
+        high, half = 6.4 + 1.2 * way.wide, 2.0 + 0.6 * way.wide
+        room.take((x - half, y - high * (not way.back), x + half, y + high * way.back))
     for way in said:
         for words in way.says:
             place = room.find(words, max(way.pieces, key=len), 0.5 * way.wide)
@@ -182,7 +242,13 @@ def notes(
     return found
 
 
-def _operand_numbers(view: View, layout: Layout, sent: bool) -> list[Note]:
+def _around(way: Way) -> Area:
+    """The rectangle around an arrow."""
+    x, y = zip(*(point for piece in way.pieces for point in piece), strict=True)
+    return min(x), min(y), max(x), max(y)
+
+
+def _operand_numbers(view: View, boxes: Sequence[Box], layout: Layout, sent: bool) -> list[Note]:
     """Number the arrows into a box that come in another order than its operands."""
     into: dict[int, list[tuple[float, float, int]]] = {}
     graph = view.graph
@@ -193,6 +259,10 @@ def _operand_numbers(view: View, layout: Layout, sent: bool) -> list[Note]:
         (x, y), before = route[-1][-1], route[-1][-2]
         # On the side that the arrow does not come from, or the one sent back does not run on.
         aside = -9.5 if before[0] > x + 1 and not sent else 4.5
+        beside = x - layout.centres[arrow.target][0]
+        if abs(beside) > 0.5 * boxes[arrow.target].width - 3.0:
+            # `dot` lets it come in at the side of the box, or at its corner.
+            aside = 4.5 if beside > 0 else -9.5
         into.setdefault(edge.target, []).append((x + aside, y, edge.operand))
     numbers = []
     for target, ends in into.items():

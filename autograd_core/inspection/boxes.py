@@ -17,7 +17,7 @@ def enclosing(nodes: Iterable[Node]) -> dict[Node, tuple[Any, ...]]:
     """
     ordered = sorted(nodes, key=lambda node: node.number)
     ranges = sorted(
-        ((n.derived[1], n.number, n.derived[0]) for n in ordered if n.derived is not None),
+        ((n.derived.first, n.number, n.derived.op) for n in ordered if n.derived is not None),
         key=lambda r: (r[0], -r[1]),
     )
     found: dict[Node, tuple[Any, ...]] = {}

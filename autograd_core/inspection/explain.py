@@ -212,7 +212,7 @@ class _Recorder:
         pass
 
     def end(self, found: dict[Node, Any]) -> None:
-        pass
+        self.walk.complete = True
 
     def recorded(self, node: Node, value: Any, operands: tuple[Any, ...]) -> None:
         pass

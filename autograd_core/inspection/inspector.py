@@ -42,7 +42,7 @@ class Inspection:
     ``calls``
         the calls of modules and the blocks of `scope`, in the order in which they began: `Call`.
     ``walks``
-        the walks back, in order: `Walk`.
+        the walks back, in the order in which they began: `Walk`.
     ``reports``
         what was found not to be finite at the end of a walk: `Report`.
 
@@ -102,8 +102,9 @@ class Inspection:
 
     @property
     def gradients(self) -> dict[Node, Any]:
-        """From a node to its gradient in the last walk back; empty before one."""
-        return self.walks[-1].gradients if self.walks else {}
+        """From a node to its gradient in the last walk back, be it not inside another; or none."""
+        last = next((walk for walk in reversed(self.walks) if walk.inside is None), None)
+        return {} if last is None else last.gradients
 
     def rule_of(self, node: Node) -> Node | None:
         """The node whose rule recorded ``node`` on a walk back; None if the user's code did."""

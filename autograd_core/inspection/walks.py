@@ -35,15 +35,27 @@ class Walk:
         how long the walk was at each node, inspection's own time left out.
     ``guarded``
         whether it was repeated with zero gradients kept zero (see the page on the engine).
+    ``inside``
+        the walk around this one, of which a rule or a hook made it, as that of a `checkpoint` does.
+    ``complete``
+        whether it came to its end: an error in a rule or a hook ends it before.
 
     Gradients are arrays in the convention that `Tensor.grad` has; of a node with several outputs,
     the list of theirs, None where one is not used.
     """
 
-    def __init__(self, roots: dict[Node, Any], order: list[Node], guarded: bool = False) -> None:
+    def __init__(
+        self,
+        roots: dict[Node, Any],
+        order: list[Node],
+        guarded: bool = False,
+        inside: Walk | None = None,
+    ) -> None:
         self._roots = {node: value_of(g) for node, g in roots.items()}
         self._order = order
         self.guarded = guarded
+        self.inside = inside
+        self.complete = False
         self._gradients: dict[Node, Any] = {}
         self._sent: dict[Node, list[Any]] = {}
         self.seconds: dict[Node, float] = {}

@@ -18,7 +18,7 @@ from ..graph import Node
 from ..tensor import CAST
 from ..transforms.boxes import is_box
 from . import guard, lines, nonfinite
-from .calls import Call
+from .calls import Call, entered, innermost, opened, outside
 from .report import Report
 from .walks import Walk, all_finite
 
@@ -49,11 +49,10 @@ class _Progress:
 
 
 class _Here(threading.local):
-    """What is under way in this thread: walks and calls, one inside another, and the time."""
+    """What is under way in this thread: walks, one inside another, and the time."""
 
     def __init__(self) -> None:
         self.walks: list[_Progress] = []
-        self.calls: list[Call] = []
         #: A clock that stands still while inspection is at work: it lags by `own`; `last` is when
         #: what was noted last ended.
         self.own = 0.0
@@ -74,15 +73,18 @@ class Watch:
         self.seen = seen
         self.way = way
         self.last = last
-        # Of the last walks of the user's the newest node at the end, and what was walked last.
-        self.ends: list[tuple[int, Walk]] = []
+        # Of the last walks of the user's the newest node at the end, how many calls there had been,
+        # and what was walked last.
+        self.ends: list[tuple[int, int, Walk]] = []
         # Who listened before, be it only for values, goes on listening.
         self.outer: Any = record.listener()
         self.sums: dict[Node, guard.Sums] = {}
         # By its identity, which nothing else can take while it is held here, a value and its node.
         self.made_by: dict[int, tuple[Any, Node]] = {}
-        # By its identity, which the call that is kept keeps its own, how often a part was called.
-        self.counts: dict[int, int] = {}
+        # By its name, or its identity, which it keeps while it is held here, how often a part was
+        # called; and how many calls there were of all.
+        self.counts: dict[Any, tuple[Any, int]] = {}
+        self.called = 0
         self.here = _Here()
 
     # --- recording ------------------------------------------------------------------------
@@ -106,8 +108,9 @@ class Watch:
         for key, noted in node.params.items():
             if key[0] == "_" and type(noted) is list:
                 seen.notes[node] = {key: list(noted)}
-        if here.calls:
-            seen.within[node] = here.calls[-1]
+        call = innermost(self)
+        if call is not None:
+            seen.within[node] = call
         if self.outer is not None:
             self.outer.recorded(node, value, operands)
         here.resume(now)
@@ -121,19 +124,16 @@ class Watch:
 
     @contextmanager
     def entering(self, part: Any) -> Iterator[None]:
-        here, seen = self.here, self.seen
-        around = here.calls[-1] if here.calls else None
-        call = Call(part, self.counts.get(id(part), 0), around, len(seen.calls))
-        self.counts[id(part)] = call.nth + 1
-        seen.calls.append(call)
-        here.calls.append(call)
-        here.resume(here.now())
+        key = part if isinstance(part, str) else id(part)
+        _, nth = self.counts.get(key, (part, 0))
+        call = Call(part, nth, innermost(self), self.called)
+        self.counts[key] = part, nth + 1
+        self.called += 1
+        self.seen.calls.append(call)
+        self.here.resume(self.here.now())
         outer = self.outer.entering(part) if hasattr(self.outer, "entering") else nullcontext()
-        try:
-            with outer:
-                yield
-        finally:
-            here.calls.pop()
+        with outer, entered(self, call):
+            yield
 
     def _enter(self, node: Node, value: Any, place: Any, rule: Node | None) -> None:
         seen = self.seen
@@ -178,13 +178,11 @@ class Watch:
     def walking(self) -> Iterator[None]:
         here = self.here
         here.walks.append(_Progress())
-        # A walk is in nobody's call, but where a rule calls a module.
-        calls, here.calls = here.calls, []
         try:
-            yield
+            with outside():  # but where a rule calls a module
+                yield
         finally:
             here.walks.pop()
-            here.calls = calls
             if self.last is not None and not here.walks:
                 self._forget(self.last)
             here.resume(here.now())
@@ -194,10 +192,11 @@ class Watch:
         seen = self.seen
         if not seen.walks:
             return
-        self.ends.append((seen.nodes[-1].number if seen.nodes else 0, seen.walks[-1]))
+        now = seen.nodes[-1].number if seen.nodes else 0
+        self.ends.append((now, self.called, seen.walks[-1]))
         if len(self.ends) <= last:
             return
-        newest, walk = self.ends.pop(0)
+        newest, called, walk = self.ends.pop(0)
         if walk in seen.walks:
             del seen.walks[: seen.walks.index(walk) + 1]
         met = {node for kept in seen.walks for node in kept.order}
@@ -208,6 +207,9 @@ class Watch:
         for node in old:
             for of in noted:
                 of.pop(node, None)
+        inner = [*dict.fromkeys(seen.within.values()), *opened(self)]
+        told = {call for one in inner for call in one.around()}
+        seen.calls[:] = [call for call in seen.calls if call.number >= called or call in told]
         # A leaf has had other values, of steps before.
         for key, (value, node) in list(self.made_by.items()):
             if node in old or seen.values.get(node) is not value:
@@ -222,7 +224,8 @@ class Watch:
         state = self.here.walks[-1]
         state.node = None
         walks, again = self.seen.walks, state.walk
-        walk = state.walk = Walk(roots, order, guarded)
+        around = self.here.walks[-2].walk if len(self.here.walks) > 1 else None
+        walk = state.walk = Walk(roots, order, guarded, around)
         if again is not None:
             walks[walks.index(again)] = walk
             while state.nested:
@@ -264,6 +267,7 @@ class Watch:
     def end(self, found: dict[Node, Any]) -> None:
         state, box = self.here.walks[-1], self._box()
         state.leave(self.here.now())
+        state.walk.complete = True
         if self.way == "ignore":
             return
         walk = state.walk

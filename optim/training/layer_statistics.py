@@ -56,13 +56,13 @@ class LayerStatistics(Callback):
 
     def __init__(self, examples: int | tuple[Any, Any] = 200, *, every: int | None = None) -> None:
         self.every = None if every is None else count("LayerStatistics", "every", every)
-        if isinstance(examples, tuple):
+        if isinstance(examples, tuple | list):
             if len(examples) != 2 or len(examples[0]) != len(examples[1]) or not len(examples[0]):
                 raise ValueError(
                     "LayerStatistics: examples is how many of the training data, or (X, y) of the "
-                    "same length"
+                    "same length, at least one of each"
                 )
-            self._given: tuple[Any, Any] | None = examples
+            self._given: tuple[Any, Any] | None = (examples[0], examples[1])
             self._many = len(examples[0])
         else:
             self._given, self._many = None, count("LayerStatistics", "examples", examples)

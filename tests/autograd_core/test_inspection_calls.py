@@ -1,7 +1,8 @@
 """Inspection: the calls that recorded a node, how long things took, what was kept."""
 
+import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -97,6 +98,52 @@ class TestCalls:
             pair(np.ones((1, 2)))
         assert [c.part for c in outer.calls] == [c.part for c in inner.calls]
         assert [c and c.number for n in outer.nodes if (c := outer.call(n)) or True] == [1, 0, 2, 0]
+
+    def test_blocks_are_counted_by_their_names(self) -> None:
+        x = leaf(2.0)
+        with ag.inspect() as seen:
+            for i in (1, 2, 1):
+                with ag.scope(f"step {i}"):
+                    x * x
+        assert [(c.part, c.nth) for c in seen.calls] == [
+            ("step 1", 0), ("step 2", 0), ("step 1", 1)
+        ]  # fmt: skip
+
+    def test_generators_that_overlap(self) -> None:
+        x = leaf(2.0)
+
+        def block(name: str) -> Iterator[ag.Tensor]:
+            with ag.scope(name):
+                yield x * 2.0
+
+        with ag.inspect() as seen:
+            first, second = block("first"), block("second")
+            next(first), next(second)
+            assert list(first) == []
+            after = x * 3.0  # in the second still, and no longer in the first
+            assert list(second) == []
+            last = x * 4.0
+        call = seen.call(after)
+        assert call is not None
+        assert call.part == "second"
+        assert seen.call(last) is None
+
+    def test_tasks_are_in_their_own_calls(self) -> None:
+        async def work(name: str, seconds: float) -> tuple[ag.Tensor, ag.Tensor]:
+            x = leaf(1.0)
+            with ag.scope(name):
+                before = x * 2.0
+                await asyncio.sleep(seconds)
+                return before, before * 3.0
+
+        async def both() -> list[tuple[ag.Tensor, ag.Tensor]]:
+            return await asyncio.gather(work("one", 0.02), work("two", 0.01))
+
+        with ag.inspect() as seen:
+            made = asyncio.run(both())
+        parts = [[call and call.part for call in map(seen.call, pair)] for pair in made]
+        assert parts == [["one", "one"], ["two", "two"]]
+        assert all(call.inside is None for call in seen.calls)
 
     def test_a_walk_is_in_no_call(self) -> None:
         class Slope(nn.Module):

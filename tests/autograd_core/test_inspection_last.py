@@ -83,6 +83,18 @@ def test_walks_inside_a_walk_count_with_it() -> None:
     assert len(seen.walks) <= 2
 
 
+def test_calls_that_only_forgotten_walks_met_are_forgotten() -> None:
+    x = ag.Tensor(0.5, requires_grad=True)
+    with ag.inspect("raise", last=2) as seen, ag.scope("training"):
+        for _ in range(10):
+            with ag.scope("step"), ag.scope("loss"):
+                (x * x).backward()
+    assert [(call.part, call.nth) for call in seen.calls] == [
+        ("training", 0), ("step", 8), ("loss", 8), ("step", 9), ("loss", 9)
+    ]  # fmt: skip
+    assert [call.number for call in seen.calls] == [0, 17, 18, 19, 20]
+
+
 def test_the_guard_against_writes_still_guards() -> None:
     a = np.ones(3)
     with ag.inspect("raise", last=1):

@@ -625,7 +625,10 @@ class TestWays:
         assert seen.first_nonfinite() is None
 
     def test_an_unknown_way(self) -> None:
-        with pytest.raises(ValueError, match="raise, warn, record, ignore, not 'stop'"), ag.inspect("stop"):
+        with (
+            pytest.raises(ValueError, match="raise, warn, record, ignore, not 'stop'"),
+            ag.inspect("stop"),
+        ):
             pass
 
     def test_after_the_block_nothing_is_watched(self) -> None:

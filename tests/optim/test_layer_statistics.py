@@ -144,7 +144,7 @@ def test_what_is_missing_once_keeps_its_place() -> None:
         (lambda: optim.LayerStatistics(0), ValueError, "examples must be 1 or more"),
         (lambda: optim.LayerStatistics(every=1.5), TypeError, "every must be a whole number"),
         (lambda: optim.LayerStatistics((X, Y[:3])), ValueError, "of the same length"),
-        (lambda: optim.LayerStatistics((X[:0], Y[:0])), ValueError, "of the same length"),
+        (lambda: optim.LayerStatistics([X[:0], Y[:0]]), ValueError, "at least one of each"),
     ],
 )
 def test_what_cannot_be_measured(make: Any, error: type[Exception], message: str) -> None:

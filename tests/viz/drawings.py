@@ -65,6 +65,30 @@ def twice() -> Graph:
     return _of(flow_graph(f, ag.Tensor(1.5, name="x"), engine="builtin"))
 
 
+def residual() -> Graph:
+    """Two blocks, ``x + tanh(a(x))``: what enters each goes two ways, and shares a trunk."""
+    rng = np.random.default_rng(0)
+
+    class Block(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a = nn.Linear(3, 3, rng=rng)
+
+        def forward(self, x: ag.Tensor) -> ag.Tensor:
+            return x + np.tanh(self.a(x))
+
+    model = nn.Sequential(Block(), Block())
+    return _of(
+        flow_graph(lambda x: (model(x) ** 2).sum(), rng.normal(size=(2, 3)), engine="builtin")
+    )
+
+
+def straight() -> Graph:
+    """One arrow leaves the trunk where the other runs straight on."""
+    h = np.exp(ag.Tensor(0.5, requires_grad=True, name="x"))
+    return _of(flow_graph(h * (h * h * h), engine="builtin"))
+
+
 def _of(drawn: FlowGraph) -> Graph:
     return timeless(drawn.graph)
 

@@ -76,6 +76,35 @@ def long_short_term(steps: int) -> Case:
     return sizes, edges, inside, [(-1, 50.0, 18.0)] * steps
 
 
+def cells(steps: int) -> Case:
+    """Steps as modules make them: x[t] outside, and in each two frames, for x[t] and the state.
+
+    So the state enters at the right and leaves in the middle.
+    """
+    sizes, edges, inside, frames, h = [(60.0, 30.0)] * 2, [], [-1] * 2, [], 1
+    for step in range(steps):
+        x = len(sizes)
+        w, xw, u, hu, total, act = range(x + 1, x + 7)
+        edges += [(0, x), (x, xw), (w, xw), (h, hu), (u, hu), (xw, total), (hu, total)]
+        edges += [(total, act)]
+        sizes += [(90.0, 40.0)] * 7
+        inside += [-1, 3 * step + 1, 3 * step + 1, 3 * step + 2, 3 * step + 2, 3 * step, 3 * step]
+        frames += [(-1, 50.0, 18.0), (3 * step, 70.0, 18.0), (3 * step, 70.0, 18.0)]
+        h = act
+    return sizes, edges, inside, frames
+
+
+def scalars(units: int) -> list[tuple[int, int]]:
+    """The edges of a layer of a scalar network: h[j] * w[i, j] one by one added to b[i]."""
+    edges, n = [(0, 1 + j) for j in range(units)], units + 1
+    for _ in range(units):
+        total, n = n, n + 1
+        for x in range(1, 1 + units):
+            edges += [(x, n + 1), (n, n + 1), (total, n + 2), (n + 1, n + 2)]
+            total, n = n + 2, n + 3
+    return edges
+
+
 def tied() -> Case:
     """An autoencoder, a frame each way; its input is compared with its output at the end."""
     edges = [(0, 2), (1, 2), (2, 4), (3, 4), (4, 5)]
@@ -163,6 +192,8 @@ def cases() -> dict[str, Case]:
         "residual in frames": residual_frames(6, 3),
         "recurrent": recurrent(5),
         "long short-term": long_short_term(3),
+        "cells": cells(3),
+        "scalars": flat(17, scalars(2)),
         "frames in frames": ([(50.0, 30.0)] * 10, [(i, i + 1) for i in range(9)] + [(0, 9)],
                              [-1, 0, 3, 7, 7, 7, 4, 1, 0, -1], nest),
         "an empty frame": ([(50.0, 30.0)], [], [-1], [(-1, 60.0, 18.0), (0, 60.0, 18.0)]),

@@ -104,6 +104,30 @@ def test_a_shared_weight_is_drawn_at_each_use() -> None:
     assert [len(box(v).lines) for v in ws] == [4, 1, 1, 1]
 
 
+@pytest.mark.parametrize(
+    ("values", "shown"),
+    [
+        # Their sums and squares leave the range of a double.
+        ([1e300, 1e300, 1e300, -1e300, 0.0], "4e299 ±8e299 [-1e300, 1e300]"),
+        ([1.7e308] * 6, "all 1.7e308"),
+        ([0.0, 1e-200, 2e-200, 3e-200, 4e-200], "2e-200 ±1.4e-200 [0, 4e-200]"),
+        ([1.7e308, -1.7e308, 1.0, 1.0, np.nan], "NaN×1 0 ±1.2e308 [-1.7e308, 1.7e308]"),
+        (np.array([1e-9, 1.0, -1.0, 0.5, -0.5], np.float32), "0 ±0.71 [-1, 1]"),
+        (np.array([1e-3, 1.0, -1.0, 0.5, -0.5]), "0.0002 ±0.71 [-1, 1]"),
+        ([True, False, True, True, True], "80 % True"),
+        ([False] * 5, "all False"),
+        ([True, False], "[True, False]"),
+        ([1e300 + 1e300j, 0, 0, 0, 0], "2.83e299 ±5.7e299 [0, 1.41e300]"),
+    ],
+)  # fmt: skip
+def test_figures_of_unusual_numbers(values: Any, shown: str) -> None:
+    assert figures(summarize(np.array(values))) == shown
+
+
+def test_a_magnitude_beyond_all_numbers_is_infinite() -> None:
+    assert summarize(np.array(1.7e308 + 1.7e308j)).inf == 1
+
+
 def test_roles() -> None:
     vertex = twice().vertices[2]
     assert role(vertex) == "op"
@@ -140,7 +164,8 @@ def test_a_folded_group_tells_what_it_holds_and_its_result() -> None:
     lines = [line.text for line in written.lines]
     # 4 × 5 weights and 5 biases; six examples of five units.
     assert lines[0] == "Linear(4, 5)"
-    assert lines[1] == first.name
+    # Within the frame of the model its name is what is left of the path.
+    assert (first.name, lines[1]) == ("model.layers.0", "layers.0")
     assert lines[2].startswith("1 op · 25 parameters")
     result = next(v for v in graph.vertices if v.group == first.id and v.op == "affine")
     assert result.value is not None

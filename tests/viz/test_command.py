@@ -1,5 +1,6 @@
 """``python -m viz``: what it draws, what it refuses, and that a script runs as by itself."""
 
+import errno
 import json
 import subprocess
 import sys
@@ -340,6 +341,82 @@ def test_a_script_that_records_nothing(script: Script, capsys: pytest.CaptureFix
     source = "import autograd_core as ag\nloss = ag.Tensor(1.0, requires_grad=True) * 2"
     assert main([script(source)]) == 1
     assert "it has loss" in capsys.readouterr().err
+
+
+def test_what_programs_of_the_script_print_is_not_in_the_drawing(
+    script: Script, capfd: pytest.CaptureFixture[str]
+) -> None:
+    source = """
+        import os
+        import autograd_core as ag
+        os.system("echo of a program")
+        os.write(1, b"raw")
+        y = ag.Tensor(2.0, requires_grad=True, name="x") * 3
+    """
+    assert main([f"{script(source)}:y", "-o", "-", "--form", "txt"]) == 0
+    out, err = capfd.readouterr()
+    assert out.startswith("Flow graph of y")
+    assert err == "of a program\nraw"
+
+
+def test_what_can_be_named_instead(script: Script, capsys: pytest.CaptureFixture[str]) -> None:
+    source = """
+        import autograd_core as ag
+        class Net: pass
+        runs = []
+        def f(x):
+            runs.append(x)
+            return print
+        held = {"size": 3, "loss": ag.Tensor(2.0, requires_grad=True) * 3}
+    """
+    target = script(source)
+    assert main([f"{target}:held"]) == 1
+    assert "is of type dict; \"train.py:held['loss']\" is a tensor; what" in capsys.readouterr().err
+    assert main([f"{target}:held['loss']", "-o", "out.json"]) == 0
+    assert main([f"{target}:Net"]) == 1
+    assert "Net is a class; what can be drawn" in capsys.readouterr().err
+    # Only functions of the script are run again, with their arguments tracked.
+    assert main([f"{target}:runs.append(1) or print(runs)"]) == 1
+    assert main([f"{target}:print(runs)"]) == 1
+    assert capsys.readouterr().out.splitlines()[-2:] == ["[1]", "[]"]
+
+
+@pytest.mark.filterwarnings("ignore:can't resolve package:ImportWarning")
+def test_a_script_within_a_package(script: Script, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("drawn_package").mkdir()
+    script("from .helper import x", "drawn_package/model.py")
+    assert main(["drawn_package/model.py:y"]) == 1
+    assert capsys.readouterr().err.endswith("name it as one, as in drawn_package.model\n")
+
+
+def test_an_interrupted_script(script: Script, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([script("raise KeyboardInterrupt")]) == 130
+    err = capsys.readouterr().err.splitlines()
+    assert err[-1] == "KeyboardInterrupt"
+    assert [line.split('"')[1] for line in err if line.startswith("  File ")] == ["train.py"]
+    assert saved() == set()
+
+
+def test_a_file_that_cannot_be_written(
+    script: Script, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = f"{script()}:scalar"
+
+    def full(self: Path, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device", str(self))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", full)
+        assert main([target, "-o", "out.svg"]) == 1
+    assert "cannot write it: No space left on device: " in (err := capsys.readouterr().err)
+    assert err.endswith("out.svg'\n")
+    assert ".tmp" not in err
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    assert main([target, "-o", "out.svg"]) == 1
+    out, err = capsys.readouterr()
+    assert "this user may not write to" in err
+    assert out == ""
+    assert saved() == set()
 
 
 def test_an_error_within_what_was_named(script: Script, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,7 @@
 """Training and validation curves, with matplotlib and without."""
 
 import builtins
+import io
 import math
 import re
 import xml.etree.ElementTree as ET
@@ -85,6 +86,28 @@ def test_what_was_not_measured_or_is_not_finite_is_left_out() -> None:
     assert "best: 1 at epoch 4" in texts(drawing)
     assert "nan" not in drawing.lower()
     assert len(curves(history).axes[0].get_lines()[0].get_xdata()) == 2
+
+
+def test_what_no_axes_can_reach_is_left_out() -> None:
+    history = {"training loss": [1.0, 1.7e308, 3.0], "validation loss": [9e299, -9e299, 0.0]}
+    assert "training loss (1 not finite)" in texts(curves_svg(history))
+    points = re.findall(r'points="([^"]*)"', curves_svg(history))
+    assert [len(line.split()) for line in points] == [2, 3]
+    curves(history).savefig(io.BytesIO())
+
+
+@pytest.mark.parametrize(("panels", "rows"), [(3, [3]), (4, [2, 2]), (5, [3, 2])])
+def test_many_quantities_stand_in_rows(panels: int, rows: list[int]) -> None:
+    history = {f"measure {i}": [1.0, 2.0] for i in range(panels)}
+    drawing = ET.fromstring(curves_svg(history))
+    places = [group.get("transform", "") for group in drawing.findall(f"{SVG}g")]
+    across = [place.split()[1].rstrip(")") for place in places]
+    assert [across.count(y) for y in dict.fromkeys(across)] == rows
+    assert len(set(places)) == panels
+    figure = curves(history)
+    figure.draw_without_rendering()
+    ends = [round(axes.get_position().y0, 2) for axes in figure.axes]
+    assert [ends.count(y) for y in dict.fromkeys(ends)] == rows
 
 
 def test_the_stop_is_marked_at_its_epoch() -> None:

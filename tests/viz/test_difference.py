@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import nn
-from autograd_core import Tensor, relu, tanh
+from autograd_core import Tensor, relu, sigmoid, tanh
 from tests.viz.random_graphs import graph, random_graph, vertex
 from viz import difference, flow_graph
 from viz.alignment import align
@@ -143,6 +143,69 @@ def test_shared_weights_are_matched_whether_drawn_once_or_often() -> None:
     assert {v.change for v in drawing.vertices if v.name == "w"} == {""}
     assert sorted(set(changes(drawing))) == [("@", "added"), ("tanh", "added")]
     assert drawing.graph.caption == "46 boxes added"
+
+
+class Recurrent(nn.Module):
+    """A gated cell, called once a step."""
+
+    def __init__(self) -> None:
+        rng = np.random.default_rng(0)
+        self.cell, self.out = Cell(rng), nn.Linear(2, 1, rng=rng)
+
+    def forward(self, x: Any) -> Any:
+        h = np.zeros(2)
+        for step in x:
+            h = self.cell(step, h)
+        return self.out(h)
+
+
+class Cell(nn.Module):
+    def __init__(self, rng: np.random.Generator) -> None:
+        self.gate, self.new = nn.Linear(5, 2, rng=rng), nn.Linear(5, 2, rng=rng)
+
+    def forward(self, x: Any, h: Any) -> Any:
+        both = np.concatenate([x, h])
+        z = sigmoid(self.gate(both))
+        return z * h + (1 - z) * np.tanh(self.new(both))
+
+
+@pytest.mark.parametrize(("steps", "more"), [(3, 5), (5, 3)])
+def test_whole_steps_are_new(steps: int, more: int) -> None:
+    model = Recurrent()
+    x = np.random.default_rng(1).normal(size=(5, 3))
+    before, after = (flow_graph(model, x[:n], engine="builtin") for n in (steps, more))
+    drawing = difference(before, after, engine="builtin")
+    change = "added" if more > steps else "removed"
+    cells = [one for one in drawing.groups if one.label == "Cell"]
+    assert [one.change for one in cells] == [""] * 3 + [change] * 2
+    ops = [v for v in drawing.vertices if v.op is not None]
+    assert all(v.group is not None for v in ops)
+    whole = {one.id for one in cells if one.change}
+    whole |= {one.id for one in drawing.groups if one.parent in whole}
+    # Besides, each step reads its place in the sequence.
+    assert {v.op for v in ops if v.change and v.group not in whole} == {"getitem"}
+    assert all(v.change == change for v in ops if v.group in whole)
+
+
+def test_layers_that_changed_places_stay_in_their_frames() -> None:
+    class Chain(nn.Module):
+        def __init__(self, order: tuple[int, ...]) -> None:
+            self.layers, self.order = [linear(i) for i in range(3)], order
+
+        def forward(self, x: Any) -> Any:
+            for i in self.order:
+                x = np.tanh(self.layers[i](x))
+            return x
+
+    x = np.ones((2, 4))
+    graphs = (flow_graph(Chain(order), x, engine="builtin") for order in ((0, 1, 2), (0, 2, 1)))
+    drawing = difference(*graphs, engine="builtin")
+    told = [(one.name, one.change) for one in drawing.groups if one.parent is not None]
+    assert told == [
+        ("layers.0", ""), ("layers.1", "removed"), ("layers.2", ""), ("layers.1", "added"),
+    ]  # fmt: skip
+    framed = [drawing.groups[v.group].label for v in drawing.vertices if v.op == "affine"]
+    assert framed == ["Linear(4, 4)"] * 4
 
 
 def test_a_module_around_what_was_there() -> None:

@@ -383,3 +383,18 @@ def test_a_file_is_written_whole_or_not_at_all(
         graph.save(path)
     assert path.read_text(encoding="utf-8") == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["x.svg"]
+
+
+@needs_painter
+def test_a_png_too_long_for_its_resolution_is_painted_with_less_and_says_so(tmp_path: Path) -> None:
+    y = ag.Tensor(0.5, requires_grad=True, name="x")
+    for _ in range(200):
+        y = np.tanh(y)
+    long = flow_graph(y, engine="builtin", depth=99)
+    high = long._place()[1].height
+    assert 16_000 < high < 32_000
+    with pytest.warns(RuntimeWarning, match=r"at most 32,767 pixels.*dots per inch, not 144"):
+        header = long.save(tmp_path / "x.png").read_bytes()[:24]
+    assert high < int.from_bytes(header[20:24], "big") <= 32_767
+    # As large as it is asked for, there is nothing to say.
+    long.save(tmp_path / "y.png", dpi=72)

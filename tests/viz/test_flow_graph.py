@@ -540,3 +540,33 @@ def test_ten_thousand_boxes_are_built_in_a_second() -> None:
     assert time.process_time() - start < 3  # about 0.6 s where nobody else computes
     assert len(made.graph.vertices) == 10_001
     assert len(made.graph.steps) == 20_001
+
+
+def test_complex_arguments_are_tracked() -> None:
+    drawing = flow_graph(lambda z: np.abs(z * z).sum(), np.array([1 + 1j, 2.0]), engine="builtin")
+    z = drawing.vertices[0]
+    assert (z.kind, z.name, z.dtype) == ("input", "z", "complex128")
+    assert z.gradient is not None
+    np.testing.assert_allclose(z.gradient.preview, [2 + 2j, 4.0])  # that of |z|² is 2 z
+    scalar = flow_graph(lambda z: np.abs(z * z), 1 + 1j, engine="builtin")
+    assert scalar.vertices[0].kind == "input"
+
+
+def test_the_name_of_an_argument_is_the_functions_own() -> None:
+    da = pytest.importorskip("dask.array")
+    drawing = flow_graph(lambda rows: (rows * 2.0).sum(), da.ones((4, 2)), engine="builtin")
+    assert drawing.vertices[0].name == "rows"
+
+
+def test_rows_of_numbers_are_an_array_for_a_module() -> None:
+    layer = nn.Linear(2, 1)
+    drawing = flow_graph(layer, [[1.0, 2], (3.0, 4.0)], engine="builtin")
+    x = next(v for v in drawing.vertices if v.kind == "input")
+    assert (x.name, x.shape) == ("x", (2, 2))
+    product = flow_graph(lambda pair: pair[0] * pair[1], [2.0, 3.0], engine="builtin")
+    assert [v.name for v in product.vertices[:2]] == ["pair[0]", "pair[1]"]
+
+
+def test_what_returns_no_tensor_says_what_to_do() -> None:
+    with pytest.raises(TypeError, match=r"returned an int\. Its floating arguments are tracked"):
+        flow_graph(lambda n: 2 * n, 3)

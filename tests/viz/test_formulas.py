@@ -142,7 +142,7 @@ CASES: dict[str, list[tuple[tuple[Any, ...], dict[str, Any]]]] = {
     "squared_error": [(matrices((4, 3), (4, 3)), {"over": 6.0, "delta": 0.0})],
     "sum": [(matrices((4, 3)), {"axis": axis}) for axis in (None, 0, 1, (0, 1))]
     + [(matrices((4, 3)), {"axis": 0, "keepdims": True})],
-    "transpose": [(matrices((4, 3)), {})],
+    "transpose": [(matrices((4, 3)), {}), (matrices((2, 4, 3)), {})],
 }  # fmt: skip
 
 
@@ -202,13 +202,13 @@ def test_captions_name_the_boxes(names: dict[str, Any]) -> None:
         "fprop tanh: h = tanh(v2)",
         "fprop power: v3 = h ** 2",
         "fprop sum: loss = sum(v3)",
-        "seed: grad loss = 1 (1 of 1)",
-        "bprop sum: grad v3 = g * ones_like(v3) (1 of 1)",
-        "bprop power: grad h = g * 2 * h (1 of 1)",
-        "bprop tanh: grad v2 = g * (1 - h * h) (1 of 1)",
-        "bprop add: grad v1 = g (1 of 1)",
-        "bprop add: grad b = sum(g, axis=0) (1 of 1)",
-        "bprop matmul: grad W = xᵀ @ g (1 of 1)",
+        "seed: grad loss = 1",
+        "bprop sum: grad v3 = g * ones_like(v3)",
+        "bprop power: grad h = g * 2 * h",
+        "bprop tanh: grad v2 = g * (1 - h * h)",
+        "bprop add: grad v1 = g",
+        "bprop add: grad b = sum(g, axis=0)",
+        "bprop matmul: grad W = xᵀ @ g",
     ]
 
 
@@ -217,8 +217,8 @@ def test_sums_over_broadcast_axes_are_told() -> None:
     c = ag.Tensor(np.ones((2, 1, 4)), requires_grad=True, name="c")
     found = backward((a * c).sum())
     assert found[1:] == [
-        "bprop multiply: grad a = sum(g * c, to shape (3, 1)) (1 of 1)",
-        "bprop multiply: grad c = sum(g * a, axis=1, keepdims) (1 of 1)",
+        "bprop multiply: grad a = sum(g * c, to shape (3, 1))",
+        "bprop multiply: grad c = sum(g * a, axis=1, keepdims)",
     ]
 
 
@@ -234,7 +234,7 @@ def test_what_a_zero_gradient_guarded_is_told() -> None:
     x = ag.Tensor([0.0, 1.0], requires_grad=True, name="x")
     with np.errstate(all="ignore"):
         y = np.where(x > 0, np.log(x), 0.0).sum()
-    assert "bprop log: grad x = g / x where g ≠ 0, else 0 (1 of 1)" in backward(y)
+    assert "bprop log: grad x = g / x where g ≠ 0, else 0" in backward(y)
 
 
 def test_complex_rules_have_no_formula() -> None:
@@ -257,7 +257,7 @@ def test_parts_of_a_composition_are_told(names: dict[str, Any]) -> None:
 def test_a_parameter_of_a_layer_is_named_by_its_path() -> None:
     layer = nn.Linear(3, 2)
     graph = flow_graph(lambda x: layer(x).sum(), np.ones((4, 3)), engine="builtin")
-    assert "bprop affine: grad layer.weight = xᵀ @ g (1 of 1)" in [s.caption for s in graph.steps]
+    assert "bprop affine: grad layer.weight = xᵀ @ g" in [s.caption for s in graph.steps]
 
 
 def test_source_is_of_one_lambda() -> None:

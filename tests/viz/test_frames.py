@@ -141,6 +141,43 @@ def test_thousands_of_steps_are_no_handout(tmp_path: Path) -> None:
     assert made[1_000] == of()[0]
 
 
+def test_a_tall_drawing_is_shown_as_large_as_it_is_where_the_step_is(
+    browser: Any, tmp_path: Path
+) -> None:
+    y = ag.Tensor(0.5, requires_grad=True, name="x")
+    for _ in range(30):
+        y = np.tanh(y)
+    made = flow_graph(y, engine="builtin").frames()
+    page = browser.new_page(viewport={"width": 900, "height": 600})
+    page.goto(made.save(tmp_path / "h.html").as_uri())
+
+    def shown() -> tuple[float, float]:
+        """The height of the drawing, and how far from the middle the mark is."""
+        found: list[float] = page.evaluate(
+            """(() => {
+              const now = document.querySelector(".page.now"), mark = now.querySelector(".mark");
+              const a = now.querySelector("svg").getBoundingClientRect();
+              const b = mark.getBoundingClientRect();
+              return [a.height, Math.abs(b.y + b.height / 2 - innerHeight / 2)];
+            })()"""
+        )
+        return found[0], found[1]
+
+    whole = float(re.findall(r'height="([\d.]+)"', made[0])[0])
+    assert whole > 2_000
+    for _ in range(15):
+        page.keyboard.press("ArrowRight")
+    assert abs(shown()[0] - whole) < 1
+    assert shown()[1] < 10
+    page.keyboard.press("End")
+    assert shown()[1] < 300
+    page.click("text=Full size")
+    assert shown()[0] < 600
+    page.click("text=Full size")
+    assert abs(shown()[0] - whole) < 1
+    page.close()
+
+
 def test_the_file_pages_through_them(browser: Any, tmp_path: Path) -> None:
     made = of()
     page = browser.new_page(viewport={"width": 1000, "height": 700})
@@ -160,6 +197,12 @@ def test_the_file_pages_through_them(browser: Any, tmp_path: Path) -> None:
     page.click("text=Next")
     assert shown() == ["step3"]
     assert page.inner_text("#told") == "3 of 9"
+    assert page.inner_text("#said") == f"3. {made.captions()[2]}"
+    assert page.get_attribute("#step3", "aria-label") == f"3. {made.captions()[2]}"
+    assert page.get_attribute("#said", "aria-live") == "polite"
+    # It is all in sight.
+    assert page.get_attribute("#size", "aria-pressed") == "false"
+    assert page.evaluate("document.documentElement.scrollHeight <= innerHeight")
     page.keyboard.press("End")
     assert shown() == ["step9"]
     page.keyboard.press("ArrowRight")

@@ -79,6 +79,14 @@ def test_curves_of_an_estimator() -> None:
     assert f"stop: epoch {stopping.n_iter_}" in legend(score)
 
 
+def test_curves_of_a_data_frame() -> None:
+    history = optim.fit(nn.MLP([2, 3, 2]), nn.cross_entropy, (X, Y), "sgd", lr=0.1, epochs=3)
+    for frame in (history.to_frame(), pd.DataFrame(dict(history))):
+        line = viz.curves(frame).axes[0].get_lines()[0]
+        assert line.get_ydata().tolist() == history["training loss"]
+        assert viz.curves_svg(frame) == viz.curves_svg(history)
+
+
 @pytest.mark.parametrize(
     ("history", "message"),
     [
@@ -156,6 +164,8 @@ def test_models_without_filters() -> None:
     for wrong in (None, nn.MLP):
         with pytest.raises(TypeError, match="a module or a fitted estimator, not (None|the cla)"):
             viz.filters(wrong)
+    with pytest.raises(TypeError, match="not Pipeline; pass the step that holds the weights"):
+        viz.filters(make_pipeline(StandardScaler(), LogisticRegression()).fit(X, Y))
     model = nn.Linear(4, 1)
     model.weight.data = np.full((4, 1), np.nan)
     with pytest.raises(ValueError, match="unit 0 for input 0 is nan"):

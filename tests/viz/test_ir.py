@@ -397,7 +397,7 @@ def test_only_tensors_and_functions_are_drawn(x: ag.Tensor) -> None:
         draw(np.ones(2))
     with pytest.raises(TypeError, match="returned nothing"):
         draw(lambda t: None, x)
-    with pytest.raises(TypeError, match="holds a int"):
+    with pytest.raises(TypeError, match="holds an int"):
         draw([x.sum(), 3])
     with pytest.raises(ValueError, match="list of tensors is empty"):
         draw([])

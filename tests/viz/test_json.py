@@ -29,19 +29,16 @@ def maybe(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
 
 shapes = st.lists(st.integers(0, 9) | st.sampled_from(["N", "2N", NAN]), max_size=3).map(tuple)
-summaries = st.builds(
-    Summary,
-    size=counts,
-    nan=counts,
-    inf=counts,
-    mean=maybe(floats),
-    std=maybe(floats),
-    min=maybe(floats),
-    max=maybe(floats),
-    preview=st.lists(floats | st.complex_numbers() | st.integers() | st.booleans(), max_size=4).map(
-        tuple
-    ),
-)
+numbers = floats | st.complex_numbers() | st.integers() | st.booleans()
+statistics = st.tuples(*[st.floats(allow_nan=False, allow_infinity=False)] * 4)
+
+
+@st.composite
+def summaries(draw: st.DrawFn) -> Summary:
+    preview = tuple(draw(st.lists(numbers, max_size=4)))
+    size = len(preview) + (draw(counts) if preview else 0)
+    told = draw(maybe(statistics)) or (None,) * 4
+    return Summary(size, draw(counts), draw(counts), *told, preview)
 
 
 @st.composite
@@ -70,9 +67,9 @@ def graphs(draw: st.DrawFn) -> Graph:
             shape=draw(maybe(shapes | st.lists(shapes, min_size=1, max_size=2).map(tuple))),
             dtype=draw(maybe(texts)),
             params=tuple(draw(st.lists(texts, max_size=2))),
-            value=draw(maybe(summaries)),
+            value=draw(maybe(summaries())),
             value_note=draw(texts),
-            gradient=draw(maybe(summaries)),
+            gradient=draw(maybe(summaries())),
             gradient_note=draw(texts),
             kept=draw(st.booleans()),
             origin=draw(st.booleans()),
@@ -197,6 +194,12 @@ def good() -> dict[str, Any]:
     return held
 
 
+def summary(**changed: Any) -> dict[str, Any]:
+    """The numbers 1 and 2 in sum, but for what is changed."""
+    return {"size": 2, "nan": 0, "inf": 0, "mean": 1.5, "std": 0.5, "min": 1, "max": 2,
+            "preview": [1, 2]} | changed  # fmt: skip
+
+
 DAMAGES: list[tuple[str, Any, str]] = [
     ("vertices.0.id", 5, r"vertices\[0\]\.id should be 0, its position, and is 5"),
     ("vertices.0.kind", "box", r"vertices\[0\]\.kind is 'box', and should be one of 'op'"),
@@ -209,6 +212,10 @@ DAMAGES: list[tuple[str, Any, str]] = [
     ("vertices.0.group", True, r"vertices\[0\]\.group should be of type int, and is true"),
     ("vertices.0.colour", "red", r"vertices\[0\] has a field 'colour' that is none of schema"),
     ("vertices.0.value", {"size": 1}, r"vertices\[0\]\.value lacks 'nan', 'inf', 'mean'"),
+    ("vertices.1.value", summary(preview=[]), r"vertices\[1\]\.value\.preview is not of its size"),
+    ("vertices.1.value", summary(preview=[1, 2, 3]), r"\.value\.preview is not of its size"),
+    ("vertices.1.gradient", summary(min=None), r"gradient should have mean, std, min and max, or"),
+    ("vertices.1.gradient", summary(max="NaN"), r"gradient should have statistics that are finite"),
     ("vertices.1", 7, r"vertices\[1\] should be an object, and is 7"),
     ("vertices", {}, "vertices should be a list"),
     ("edges.0.source", 1, r"edges\[0\] should run from a smaller id to a larger one"),

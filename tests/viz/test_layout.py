@@ -2,9 +2,10 @@
 
 import json
 import os
+import random
 import subprocess
 import sys
-import time
+from importlib import import_module
 from itertools import pairwise
 
 import numpy as np
@@ -18,6 +19,7 @@ from tests.viz.layout_graphs import (
     GOLDEN,
     Case,
     cases,
+    cells,
     in_node,
     long_short_term,
     plain,
@@ -25,11 +27,16 @@ from tests.viz.layout_graphs import (
     recurrent,
     residual_frames,
     residual_network,
+    scalars,
     shuffled,
     tied,
 )
+from tests.viz.random_graphs import random_graph, random_opened
+from viz.groups import group
 from viz.layout import Layout, Point, layered, net
 from viz.layout.columns import isotonic
+from viz.layout.net import Net
+from viz.view import view
 
 Sizes = list[tuple[float, float]]
 Edges = list[tuple[int, int]]
@@ -228,6 +235,16 @@ def test_a_parameter_stands_beside_the_chain() -> None:
     assert at[x][0] < at[w][0], "operands stand in their order"
 
 
+def test_products_stand_above_the_sums_that_take_them_in() -> None:
+    """A value is multiplied where the products are added, not as soon as it is known."""
+    edges = scalars(4)
+    at = layered([(60.0, 30.0)] * (max(max(edges)) + 1), edges).centres
+    rows = sorted({y for _, y in at})
+    for total in range(5, len(at), 13):
+        for product in range(total + 2, total + 13, 3):
+            assert rows.index(at[product + 1][1]) == rows.index(at[product][1]) + 1
+
+
 def test_a_long_edge_is_straight_beside_the_boxes() -> None:
     edges = [(0, 1), (1, 2), (2, 3), (3, 4), (0, 4)]
     drawing = layered([(60, 30)] * 5, edges)
@@ -269,6 +286,14 @@ LARGE = {
     "residual, 10,000 boxes": (9_997, residual_network(1_666)),
     "a chain of 5,000": (5_000, [(i, i + 1) for i in range(4_999)]),
     "a row of 2,000": (2_001, [(i, 2_000) for i in range(2_000)]),
+    "boxes of 20,000 edges": (
+        400,
+        [(i, 200 + j) for i in range(200) for j in range(0, 200, 2)],
+    ),
+    "10,000 edges anywhere": (
+        2_000,
+        [(i * 7_919 % 2_000, i * i * 104_729 % 2_003 % 1_999) for i in range(20_000)],
+    ),
     "one weight used 3,000 times": (
         6_001,
         [(i, i + 1) for i in range(1, 6_000)] + [(0, i) for i in range(2, 6_001, 2)],
@@ -281,13 +306,31 @@ LARGE = {
 
 
 @pytest.mark.parametrize("name", LARGE)
-def test_large_graphs_take_about_a_second(name: str) -> None:
+def test_the_work_is_bounded(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some 0.1 to 2 s: counted in places in rows and segments that are sorted, not in seconds."""
     n, edges = LARGE[name]
-    start = time.perf_counter()
+    edges = [(u, v) for u, v in edges if u < v]
+    # Functions of the package hide these modules.
+    order, columns = (import_module(f"viz.layout.{name}") for name in ("order", "columns"))
+    counted: list[int] = []
+    placed: list[int] = []
+
+    def count(one: Net, place: list[int]) -> int:
+        counted.append(len(place) + sum(map(len, one.below)))
+        return found(one, place)
+
+    def regression(wish: list[float], *rest: list[float]) -> list[float]:
+        placed.append(len(wish))
+        return isotonic(wish, *rest)
+
+    found = order._crossings
+    monkeypatch.setattr(order, "_crossings", count)
+    monkeypatch.setattr(columns, "isotonic", regression)
     drawing = layered([(80.0, 40.0)] * n, edges)
-    # Some 0.1 to 0.6 s on two quiet cores; tests may share theirs.
-    assert time.perf_counter() - start < 8
-    assert sum(len(piece) for route in drawing.routes for piece in route) < 100 * n
+    assert max(counted) < 2 * (net.MANY_DUMMIES + 3 * n) + len(edges)
+    assert sum(counted) < 2 * order._MUCH_WORK + 4 * max(counted)
+    assert sum(placed) < 20_000 + 6 * max(counted)
+    assert sum(len(piece) for route in drawing.routes for piece in route) < 100 * (n + len(edges))
 
 
 def test_frames_stand_below_each_other_and_their_ports_too() -> None:
@@ -304,7 +347,10 @@ def test_frames_stand_below_each_other_and_their_ports_too() -> None:
             assert max(across) - min(across) < 1e-3, "a kink at a border"
 
 
-@pytest.mark.parametrize(("case", "width"), [(residual_frames(12), 400), (long_short_term(8), 800)])
+@pytest.mark.parametrize(
+    ("case", "width"),
+    [(residual_frames(12), 400), (long_short_term(8), 800), (cells(25), 1_000)],
+)
 def test_no_drift(case: Case, width: float) -> None:
     assert layered(*case).width < width
 
@@ -316,6 +362,86 @@ def test_the_chain_through_frames_is_straight() -> None:
         h, _, matmul, _, plus, act, total = range(6 * block, 6 * block + 7)
         for one in (matmul, plus, act, total):
             assert at[one][0] == pytest.approx(at[h][0], abs=0.01)
+
+
+def test_a_state_goes_straight_on_beside_other_values() -> None:
+    """x[t] enters each step too: the deeper value is the state, in at the top where it goes out."""
+    sizes, edges, inside, frames = cells(6)
+    drawing = layered(sizes, edges, inside, frames)
+    lefts = [drawing.frames[f][0] for f in range(3, len(frames) - 3, 3)]
+    assert max(lefts) - min(lefts) < 1e-3
+    across = [drawing.centres[i][0] for i in range(15, len(sizes) - 7, 7)]
+    assert max(across) - min(across) < 1e-3
+
+
+def test_a_value_compared_at_the_end_leaves_the_chain_straight() -> None:
+    """An autoencoder within the frame of its loss: the input is above it, its second way aside."""
+    sizes, edges, inside, frames = tied()
+    around = [(-1, 60.0, 18.0), (0, 60.0, 18.0), *[(1, w, h) for _, w, h in frames]]
+    inside = [-1, *[f + 2 for f in inside[1:-1]], 0]
+    at = layered(sizes, edges, inside, around).centres
+    assert at[0][0] == pytest.approx(at[5][0]) == pytest.approx(at[12][0])
+
+
+def test_values_leave_a_frame_in_the_order_of_operands() -> None:
+    """Queries, keys and values: the keys, transposed, are used first, and yet stand second."""
+    x, q, k, v, transposed, scores, total = range(7)
+    edges = [(x, q), (x, k), (x, v), (k, transposed), (q, scores), (transposed, scores)]
+    edges += [(scores, total), (v, total)]
+    drawing = layered([(60.0, 30.0)] * 7, edges, [-1, 0, 0, 0, -1, -1, -1], [(-1, 40.0, 18.0)])
+    at = drawing.centres
+    assert at[q][0] < at[k][0] < at[v][0]
+    assert at[k][0] == pytest.approx(at[scores][0]) == pytest.approx(at[x][0], abs=0.01)
+    assert crossings(drawing.routes) == 0
+
+
+@pytest.mark.parametrize("edges", [[], [(0, 1)]])
+def test_what_is_narrower_than_the_title_stands_in_the_middle(edges: Edges) -> None:
+    drawing = layered([(40.0, 20.0)] * 2, edges, [-1, 0], [(-1, 150.0, 18.0)])
+    (x, _, width, _), (middle, _) = drawing.frames[0], drawing.centres[1]
+    assert middle == pytest.approx(x + 0.5 * width)
+    assert width <= 2 * 160.0
+
+
+def test_every_view_can_be_laid_out() -> None:
+    """Whatever groups are open, and whatever modules are called in whatever turns."""
+    for seed in range(40):
+        r = random.Random(seed)
+        graph = group(random_graph(seed, 120))
+        for opened in (set(range(len(graph.groups))), random_opened(r, graph)):
+            shown = view(graph, opened)
+            case: Case = (
+                [(r.uniform(20, 120), 30.0) for _ in shown.boxes],
+                [(arrow.source, arrow.target) for arrow in shown.edges],
+                [one.frame for one in shown.boxes],
+                [(frame.parent, r.uniform(0, 150), 18.0) for frame in shown.frames],
+            )
+            drawing = layered(*case)
+            if len(shown.boxes) < 30:
+                check(case, drawing)
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        ([(0.0, 0.0)] * 4, [(0, 1), (1, 2), (0, 3)], [0, 0, -1, -1], [(-1, 0.0, 0.0)]),
+        ([(1e6, 1e6), (1.0, 1.0), (1e6, 10.0)], [(0, 1), (1, 2)], [-1] * 3, []),
+        ([(50.0, 20.0)] * 2, [(0, 1)] * 300, [0, 1], [(-1, 40.0, 18.0)] * 2),
+        ([], [], [], [(-1, 50.0, 18.0), (0, 50.0, 18.0)]),
+        ([(50.0, 20.0)] * 60, [], [-1] * 60, []),
+    ],
+    ids=["of no size", "huge", "300 arrows", "no boxes", "no edges"],
+)
+def test_odd_graphs(case: Case) -> None:
+    check(case, layered(*case))
+
+
+def test_200_frames_in_each_other() -> None:
+    frames = [(f - 1, 40.0, 18.0) for f in range(200)]
+    edges = [(i, i + 1) for i in range(200)]
+    for inside in (list(range(-1, 200)), list(range(199, -2, -1))):
+        case = [(50.0, 20.0)] * 201, edges, inside, frames
+        check(case, layered(*case))
 
 
 def test_a_long_row_is_broken() -> None:
@@ -358,8 +484,7 @@ def test_the_golden_file() -> None:
 
 def test_the_page_lays_out_the_same() -> None:
     """To the last digits, in JavaScript and in Python, on the golden file and on random graphs."""
-    given = [*cases().values(), *[random_frames(seed, 60, 9) for seed in range(20)]]
-    given.append(random_frames(7, 300, 30))
+    given = [*cases().values(), *[random_frames(seed, 60, 9) for seed in range(6)]]
     drawn = in_node(given)
     if drawn is None:
         pytest.skip("there is no `node` on the PATH")
@@ -368,13 +493,17 @@ def test_the_page_lays_out_the_same() -> None:
 
 
 @pytest.mark.slow
-def test_the_page_lays_out_many_boxes_quickly() -> None:
-    drawn = in_node([residual_frames(1_667, 10)])
+def test_the_page_lays_out_many_boxes_the_same() -> None:
+    """Where both spend less work: 10,003 boxes in frames, 6,001 with long lines, dense ones."""
+    given: list[Case] = [residual_frames(1_667, 10), random_frames(7, 300, 30)]
+    given += [random_frames(seed, 60, 9) for seed in range(20)]
+    for n, edges in LARGE.values():
+        given.append(no_frames([(80.0, 40.0)] * n, [(u, v) for u, v in edges if u < v]))
+    drawn = in_node(given)
     if drawn is None:
         pytest.skip("there is no `node` on the PATH")
-    # Some 400 ms on a quiet core.
-    assert drawn[0]["ms"] < 4_000
-    assert len(drawn[0]["centres"]) == 10_003
+    for i, (one, case) in enumerate(zip(drawn, given, strict=True)):
+        same(one, plain(layered(*case)), i)
 
 
 def same(found: dict[str, object], expected: dict[str, object], name: object) -> None:
@@ -401,12 +530,3 @@ def test_the_same_under_any_hash_seed() -> None:
         for seed in ("1", "2")
     ]  # fmt: skip
     assert answers[0] == answers[1] != ""
-
-
-def test_many_frames_take_about_a_second() -> None:
-    """10,000 boxes in 1,000 frames: some 0.7 s of a quiet core."""
-    case = residual_frames(1_667, 10)
-    start = time.process_time()
-    drawing = layered(*case)
-    assert time.process_time() - start < 6
-    assert drawing.width < 500

@@ -13,6 +13,7 @@ import viz
 from viz import Edge, Graph, Vertex
 from viz.ir import Group
 from viz.listing import listing
+from viz.names import names_of
 from viz.summary import summarize
 from viz.view import view
 
@@ -57,9 +58,9 @@ def test_a_box_a_line_with_what_it_is_computed_from() -> None:
     assert rows(linear()) == [
         "x  input  (4, 2) int",
         "W  parameter  (2, 3) int",
-        "matmul = x @ W  (4, 3) int",
-        "multiply = matmul × 2  (4, 3) int",
-        "loss = Σ(multiply)  output  axis=0  scalar int",
+        "v1 = x @ W  (4, 3) int",
+        "v2 = v1 × 2  (4, 3) int",
+        "loss = Σ(v2)  output  axis=0  scalar int",
     ]
 
 
@@ -81,7 +82,7 @@ def test_all_that_is_known_of_a_box_is_said() -> None:
     )
     assert rows(graph) == [
         "x  input  scalar int  = not kept  ∇ none flows here",
-        "log = log(x)  output  scalar int  = [1, NaN]  ∇ [0.5, inf]  "
+        "v1 = log(x)  output  scalar int  = [1, NaN]  ∇ [0.5, inf]  "
         "!! value first not finite here  !! gradient first not finite here  changed  "
         "model.py:12",
     ]
@@ -98,7 +99,7 @@ def test_all_that_is_known_of_a_box_is_said() -> None:
         (lambda x: x**1.5, "x ** 1.5"),
         (lambda x: x[1:, None], "x[1:, None]"),
         (lambda x: ag.maximum(0.0, x), "maximum(0, x)"),
-        (lambda x: ag.where(np.array([True, False]), x, x), "where(constant, x, x)"),
+        (lambda x: ag.where(np.array([True, False]), x, x), "where(c1, x, x)"),
         (lambda x: ag.tanh(x), "tanh(x)"),
         (lambda x: ag.sum(x), "Σ(x)"),
         (lambda x: x @ x, "x @ x"),
@@ -121,7 +122,7 @@ def test_operands_come_in_their_order_not_in_that_of_the_boxes() -> None:
 
 def test_no_two_boxes_have_one_name() -> None:
     graph = chain(
-        vertex(0, "tanh_1", "input", name="tanh_1"),
+        vertex(0, "v1", "input", name="v1"),
         vertex(1, "tanh"),
         vertex(2, "tanh"),
         vertex(3, "W", "parameter", name="W"),
@@ -130,13 +131,36 @@ def test_no_two_boxes_have_one_name() -> None:
         edges=[(0, 1), (1, 2), (2, 5), (3, 5), (4, 5)],
     )
     assert [line.split("  ")[0] for line in rows(graph)] == [
-        "tanh_1",
-        "tanh = tanh(tanh_1)",
-        "tanh_2 = tanh(tanh)",
+        "v1",
+        "v2 = tanh(v1)",
+        "v3 = tanh(v2)",
         "W",
         "W_1",
-        "add = add(tanh_2, W, W_1)",
+        "v4 = add(v3, W, W_1)",
     ]
+
+
+def test_boxes_without_a_name_are_called_as_in_the_captions() -> None:
+    constant = np.array([0.0, 1.0])
+    w = ag.Tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True, name="w")
+
+    def f(x: Any) -> Any:
+        for _ in range(5):  # so that constant and w are drawn at each use
+            x = ag.tanh(x @ w) * (constant + 0.0)
+        return x.sum()
+
+    drawn = viz.flow_graph(f, np.ones(2))
+    assert any(one.stands_for is not None for one in drawn.vertices)
+    computed = [line.split(" = ")[0] for line in drawn.text().splitlines() if " = v" in line]
+    told = " ".join(step.caption for step in drawn.steps)
+    assert len(computed) > 5
+    assert all(f" {name} = " in told for name in computed)
+    after = viz.flow_graph(lambda x: f(ag.exp(x)), np.ones(2))
+    changed = viz.difference(drawn, after)
+    names = {v.id: name for v, name in zip(after.vertices, names_of(after.vertices), strict=True)}
+    both = dict(zip(changed.vertices, names_of(changed.vertices), strict=True))
+    ours = [name for one, name in both.items() if one.change != "removed" and one.op]
+    assert ours == [names[one.id] for one in after.vertices if one.op]
 
 
 def test_a_shared_parameter_has_one_name() -> None:
@@ -149,9 +173,9 @@ def test_a_shared_parameter_has_one_name() -> None:
     )
     assert [line.split("  ")[:3] for line in rows(graph)] == [
         ["W", "parameter", "↻2"],
-        ["tanh = tanh(W)", "scalar int"],
+        ["v1 = tanh(W)", "scalar int"],
         ["W", "parameter", "↻2"],
-        ["add = add(tanh, W)", "output", "scalar int"],
+        ["v2 = add(v1, W)", "output", "scalar int"],
     ]
 
 
@@ -180,11 +204,11 @@ def test_boxes_of_an_open_group_stand_together_and_indented() -> None:
         "net: MLP:",
         "  0: Linear(2, 2):",
         "    W1  parameter  scalar int",
-        "    matmul = x @ W1  scalar int",
+        "    v1 = x @ W1  scalar int",
         "  1: Linear(2, 1):",
         "    W2  parameter  scalar int",
-        "    matmul_1 = matmul @ W2  scalar int  = 7",
-        "add = matmul_1 + 1  output  scalar int",
+        "    v2 = v1 @ W2  scalar int  = 7",
+        "v3 = v2 + 1  output  scalar int",
     ]
 
 
@@ -198,12 +222,12 @@ def test_a_folded_group_is_one_line_with_its_result() -> None:
         "net: MLP:",
         "  net.0 = Linear(2, 2) of x  scalar int  2 boxes",
         "  net.1 = Linear(2, 1) of net.0  scalar int  = 7  2 boxes",
-        "add = net.1 + 1  output  scalar int",
+        "v3 = net.1 + 1  output  scalar int",
     ]
     assert rows(nested()) == [
         "x  input  scalar int",
         "net = MLP of x  scalar int  = 7  4 boxes",
-        "add = net + 1  output  scalar int",
+        "v3 = net + 1  output  scalar int",
     ]
 
 
@@ -215,7 +239,7 @@ def test_a_folded_group_that_is_read_twice_is_both_operands() -> None:
         edges=[(0, 1), (1, 2), (1, 2)],
         groups=(Group(0, None, "chain", "part", "part"),),
     )
-    assert rows(graph)[-1].startswith("multiply = part × part")
+    assert rows(graph)[-1].startswith("v2 = part × part")
 
 
 def names_before_use(lines: list[str]) -> None:

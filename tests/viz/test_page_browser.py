@@ -1,14 +1,20 @@
 """The page in a real browser: what a person, a keyboard and a screen reader meet."""
 
+import contextlib
 import re
+import socket
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+import autograd_core as ag
+import nn
 import viz
+from tests.viz.drawings import residual, straight
 from tests.viz.pages import HOSTILE, hostile, large, not_finite, two_ways, written
 from viz.boxes import STYLES
 
@@ -27,8 +33,8 @@ class Watched:
     def tab(self, **options: Any) -> Any:
         key = repr(sorted(options.items()))
         if key not in self.tabs:
-            size = {"width": 1000, "height": 760}
-            tab = self.tabs[key] = self.browser.new_context(viewport=size, **options).new_page()
+            options = {"viewport": {"width": 1000, "height": 760}, **options}
+            tab = self.tabs[key] = self.browser.new_context(**options).new_page()
             tab.on("console", lambda message: self.noise.append(message.text))
             tab.on("pageerror", lambda error: self.noise.append(str(error)))
             tab.on("dialog", lambda dialog: self.noise.append("a dialog"))
@@ -122,7 +128,7 @@ def test_forward_steps_compute_one_box_each(show: Open) -> None:
         assert "now" in classes(tab, key)
         assert tab.locator(".box.now").count() == 1
         # Told by more than colour.
-        assert "▼ forward" in texts(tab, key)
+        assert texts(tab, key)[-1].endswith("▼ forward")
         assert "= not yet" not in texts(tab, key)
         assert tab.input_value("#at") == str(step)
     assert all("∇ not yet" in texts(tab, f"v{v}") for v in range(6))
@@ -147,7 +153,7 @@ def test_gradients_appear_when_they_arrive_and_add_up(show: Open) -> None:
     assert final[2] not in texts(tab, "v2")
     assert "1 of 2 contributions" in texts(tab, "v2")
     assert "1 of 2 contributions" in tab.inner_text("#says")
-    assert "▲ backward" in texts(tab, "v4")
+    assert "v2 ▲ backward" in texts(tab, "v4")
     assert "+∇" in texts(tab, "v2")
     # The arrow runs back, from the lower box up to the one that gets the contribution.
     ends = tab.eval_on_selector(
@@ -163,6 +169,145 @@ def test_gradients_appear_when_they_arrive_and_add_up(show: Open) -> None:
     assert all(final[v] in texts(tab, f"v{v}") for v in range(6))
     at(tab, 12)
     assert tab.locator(".carry").count() == 0
+
+
+@pytest.mark.parametrize("graph", [residual, straight])
+def test_an_arrow_back_reaches_its_box_where_arrows_share_a_trunk(
+    show: Open, graph: Callable[[], viz.Graph]
+) -> None:
+    drawn = viz.FlowGraph(graph(), "builtin")
+    tab = show(drawn.html(), reduced_motion="reduce")
+    away = []
+    for step in range(1, len(drawn.steps) + 1):
+        at(tab, step)
+        if tab.locator(".carry.line").count() == 0:
+            continue
+        # How far its end is from the lower border of a box.
+        away.append(tab.eval_on_selector(
+            ".carry.line",
+            """p => {
+              const end = p.getPointAtLength(p.getTotalLength()).matrixTransform(p.getScreenCTM());
+              const all = [...document.querySelectorAll("#graph rect")]
+                .map(r => r.getBoundingClientRect())
+                .filter(r => end.x > r.x - 9 && end.x < r.right + 9);
+              return Math.min(...all.map(r => Math.abs(end.y - r.bottom)));
+            }""",
+        ))  # fmt: skip
+    assert len(away) >= 6
+    assert max(away) < 2
+
+
+def sums(tab: Any, graph: viz.Graph) -> dict[str, list[np.ndarray]]:
+    """Step through the page: what each box says of its gradient after each of its contributions."""
+    found: dict[str, list[np.ndarray]] = {}
+    for number, step in enumerate(graph.steps, 1):
+        if step.phase == "forward":
+            continue
+        taker = step.vertex if step.edge is None else graph.edges[step.edge].source
+        at(tab, number)
+        line = next(text for text in texts(tab, f"v{taker}") if text.startswith("∇ "))
+        numbers = [float(x) for x in line[2:].strip("[]").split(", ")]
+        found.setdefault(graph.vertices[taker].name or "", []).append(np.array(numbers))
+    return found
+
+
+def test_sums_are_those_of_a_network_computed_by_hand(show: Open) -> None:
+    x, v = np.array([[0.5, -1.0]]), np.array([[1.0], [-2.0]])
+    w = np.array([[0.3, -0.2], [0.1, 0.4]])
+    names = {"W": ag.Tensor(w, requires_grad=True), "V": ag.Tensor(v, requires_grad=True)}
+    with viz.record() as recording:
+        h = np.tanh(x @ names["W"])
+        loss = ((h @ names["V"]) ** 2).sum()
+        loss.backward()
+    drawing = recording.flow_graph(names={**names, "h": h})
+    found = sums(show(drawing.html()), drawing.graph)
+    hidden = np.tanh(x @ w)
+    g = 2 * (hidden @ v)
+    assert found["V"] == [pytest.approx((hidden.T @ g).ravel(), rel=2e-3)]
+    assert found["h"] == [pytest.approx((g @ v.T).ravel(), rel=2e-3)]
+    assert found["W"] == [pytest.approx((x.T @ (g @ v.T * (1 - hidden**2))).ravel(), rel=2e-3)]
+
+
+def test_sums_of_several_contributions_grow_as_they_come(show: Open) -> None:
+    x = ag.Tensor([3.0, -1.0], requires_grad=True, name="x")
+    # The last contribution to come changes nothing: the sum before it is the gradient already.
+    parts = [x * 0.0, x * x, np.exp(x)]
+    with viz.record() as recording:
+        (parts[0] + parts[1] + parts[2]).sum().backward()
+    drawing = recording.flow_graph()
+    found = sums(show(drawing.html()), drawing.graph)["x"]
+    values = np.array([3.0, -1.0])
+    # x * x sends two, each x.
+    each = [np.exp(values), values, values, 0 * values]
+    assert len(found) == 4
+    for got, want in zip(found, np.cumsum(each, axis=0), strict=True):
+        assert got == pytest.approx(want, rel=2e-3)
+
+
+def test_sums_of_a_weight_that_is_used_twice(show: Open) -> None:
+    w, x = np.array([[0.5, -1.0], [0.25, 2.0]]), np.array([[1.0, -2.0]])
+    weight = ag.Tensor(w, requires_grad=True, name="W")
+    with viz.record() as recording:
+        ((x @ weight) @ weight.T).sum().backward()
+    drawing = recording.flow_graph(shared="single")
+    found = sums(show(drawing.html()), drawing.graph)["W"]
+    one = np.ones((1, 2))
+    late, early = one.T @ (x @ w), x.T @ (one @ w)
+    assert len(found) == 2
+    assert found[0] == pytest.approx(late.ravel(), rel=2e-3)
+    assert found[1] == pytest.approx((late + early).ravel(), rel=2e-3)
+
+
+def test_steps_go_over_what_is_closed(show: Open) -> None:
+    tab = show(written(two_ways(), []))
+    stops = []
+    tab.keyboard.press("Home")
+    for _ in range(9):
+        tab.keyboard.press("ArrowRight")
+        stops.append(int(tab.input_value("#at")))
+    # 1 and 2 are inside the group; what leaves it and what comes to it is a step.
+    assert stops == [2, 3, 4, 5, 6, 7, 8, 9, 10]
+    at(tab, 12)
+    back = []
+    for _ in range(10):
+        tab.click("#back")
+        back.append(int(tab.input_value("#at")))
+    assert back == [11, 10, 9, 8, 7, 6, 5, 4, 3, 2]
+    at(tab, 1)
+    assert "1 of 2 steps inside net, which is closed" in tab.inner_text("#says")
+    # And it says how much of it is done.
+    tab = show(written(large(2, 8), []))
+    at(tab, 2)
+    assert "= 2 of 6 done" in texts(tab, "g0")
+    assert "= not yet" in texts(tab, "g1")
+
+
+def test_a_box_knows_its_steps(show: Open) -> None:
+    tab = show(written(two_ways()))
+    tab.dblclick('[data-key="v2"]')
+    assert tab.input_value("#at") == "1"
+    assert tab.locator(".chosen").count() == 0
+    tab.evaluate("document.querySelector('[data-key=v2]').focus()")
+    for step in ("8", "9", "1"):
+        tab.keyboard.press("s")
+        assert tab.input_value("#at") == step
+
+
+def test_steps_call_boxes_as_the_boxes_are_called(show: Open) -> None:
+    tab = show(written(two_ways()))
+    assert "v2" not in texts(tab, "v4")
+    at(tab, 9)
+    assert "v1 ▲ backward" in texts(tab, "v3")
+    assert texts(tab, "v4")[-1] == "v2"
+    assert tab.locator(".called").all_text_contents() == ["v2"]
+    tab.fill("#seek", "v2")
+    assert tab.locator("#list [role=option]").all_text_contents()[0].startswith("×")
+
+
+def test_a_caption_that_is_also_another_text_is_told(show: Open) -> None:
+    graph = two_ways()
+    tab = show(written(replace(graph, caption=graph.vertices[2].line)))
+    assert tab.inner_text("#says") == "model.py:3: h = x @ W"
 
 
 def test_captions_are_announced(show: Open) -> None:
@@ -248,6 +393,25 @@ def test_search_by_name_op_and_path(show: Open, words: str, keys: list[str]) -> 
     assert tab.inner_text("#hits") == f"1/{len(keys)}"
 
 
+def test_a_box_that_says_a_part_of_its_path_is_known_by_all_of_it(show: Open) -> None:
+    rng = np.random.default_rng(0)
+    model = nn.Sequential(nn.Linear(2, 2, rng=rng), nn.Sequential(nn.Linear(2, 2, rng=rng)))
+    tab = show(viz.flow_graph(lambda x: model(x).sum(), np.ones((3, 2))).html())
+    name = "model.layers.1.layers.0.weight"
+    tab.fill("#seek", name)
+    assert tab.locator("#list [role=option]").count() == 1
+    tab.keyboard.press("Enter")
+    box = tab.locator(".hit")
+    assert box.locator("text.label").text_content() == "weight"
+    box.hover()
+    assert tab.inner_text("#tip b") == name
+    title = tab.locator("g.frame text", has_text="Sequential").nth(1)
+    assert title.text_content() == "− layers.1 · Sequential"
+    title.click()
+    tab.locator("g.group").hover()
+    assert tab.inner_text("#tip b") == "model.layers.1 · Sequential"
+
+
 def test_search_opens_what_is_around_a_hit_and_centres_it(show: Open) -> None:
     tab = show(written(two_ways(), []), reduced_motion="reduce")
     assert "v2" not in shown(tab)
@@ -298,7 +462,7 @@ def test_the_tooltip_tells_all(show: Open) -> None:
     words = tab.inner_text("#tip")
     for part in ("h", "matmul", "(3, 2) float64", "mean, std", "min, max", "NaN", "0 of 6",
                  "|grad| / |value|", "48 B kept", "0.02 forward, 0.04 back",
-                 "model.py:3: h = x @ W", "net.layer"):  # fmt: skip
+                 "model.py:3: h = x @ W", "net · Net › layer · Linear", "1, 8, 9"):  # fmt: skip
         assert part in words, part
     at(tab, 6)
     tab.mouse.move(5, 100)
@@ -371,6 +535,67 @@ def test_hostile_text_stays_text(show: Open) -> None:
     assert tab.locator("img").count() == 0
 
 
+def test_nothing_that_is_planted_gets_out(browser: Any, tmp_path: Path) -> None:
+    file = tmp_path / "page.html"
+    file.write_text(written(two_ways()), encoding="utf-8")
+    tab = browser.new_page()
+    tab.goto(file.as_uri())
+    tab.wait_for_selector("#graph[data-drawn]")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        stopped = tab.evaluate(
+            """async place => {
+            const stopped = [];
+            const make = (tag, more) => Object.assign(document.createElement(tag), more);
+            document.addEventListener("securitypolicyviolation",
+              e => stopped.push(e.effectiveDirective));
+            await fetch("http" + place, {signal: AbortSignal.timeout(300)}).catch(() => 0);
+            try { new WebSocket("ws" + place) } catch {}
+            navigator.sendBeacon("http" + place);
+            place = "http" + place;
+            document.body.append(make("img", {src: place}), make("iframe", {src: place}),
+              make("script", {src: place}), make("link", {rel: "stylesheet", href: place}),
+              make("base", {href: place}),
+              make("style", {textContent: `body { background: url(${place}) }`}));
+            document.body.appendChild(make("form", {action: place})).submit();
+            await new Promise(done => setTimeout(done, 300));
+            return stopped;
+        }""",
+            f"://127.0.0.1:{server.getsockname()[1]}/",
+        )
+        tab.close()
+        # A frame and a form make Chromium connect before it asks the policy; it sends nothing then.
+        server.setblocking(False)
+        heard = []
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                connection, _ = server.accept()
+                with connection:
+                    connection.settimeout(5)
+                    heard.append(connection.recv(100))
+    assert set(heard) <= {b""}
+    assert {"connect-src", "img-src", "frame-src", "script-src-elem", "style-src-elem",
+            "base-uri", "form-action"} <= set(stopped)  # fmt: skip
+
+
+def test_a_browser_that_cannot_draw_says_so(browser: Any, tmp_path: Path) -> None:
+    file = tmp_path / "page.html"
+    file.write_text(written(two_ways()), encoding="utf-8")
+    for without in ("delete self.DecompressionStream", "CSS.supports = () => false"):
+        tab = browser.new_page()
+        noise: list[str] = []
+        tab.on("pageerror", lambda error, noise=noise: noise.append(str(error)))
+        tab.add_init_script(without)
+        tab.goto(file.as_uri())
+        assert "too old to draw the graph" in tab.inner_text("body")
+        assert noise == []
+        tab.close()
+    context = browser.new_context(java_script_enabled=False)
+    tab = context.new_page()
+    tab.goto(file.as_uri())
+    assert tab.inner_text("noscript").startswith("Flow graph of loss: 6 boxes, 11 steps.")
+    context.close()
+
+
 def test_a_sandboxed_frame_is_enough(browser: Any, tmp_path: Path) -> None:
     frame = tmp_path / "frame.html"
     text = written(two_ways()).replace("&", "&amp;").replace('"', "&quot;")
@@ -428,6 +653,13 @@ def test_everything_by_keyboard(show: Open) -> None:
     assert tab.evaluate("document.activeElement.dataset.key") == "g1"
     tab.keyboard.press("Enter")
     assert tab.evaluate("document.activeElement.dataset.key") == "f1"
+    # Space presses what is focused, as of any button; p plays from everywhere.
+    tab.keyboard.press("Space")
+    assert tab.evaluate("document.activeElement.dataset.key") == "g1"
+    assert tab.inner_text("#play") == "Play"
+    tab.keyboard.press("p")
+    assert tab.inner_text("#play") == "Pause"
+    tab.keyboard.press("p")
     tab.keyboard.press("/")
     assert tab.evaluate("document.activeElement.id") == "seek"
 
@@ -462,7 +694,8 @@ def test_all_that_can_be_used_has_a_name_and_a_role(show: Open) -> None:
     assert tab.get_attribute("html", "lang") == "en"
     assert tab.title() == "Flow graph of loss"
     label = tab.get_attribute('[data-key="v2"]', "aria-label")
-    assert label.startswith("operation, h = @, (3, 2) float64, = ")
+    assert label.startswith("operation, h = @, (3, 2) float64, value 0.275 ")
+    assert label.endswith(", from x and W, to v1 log and v2 ×")
     assert tab.get_attribute('[data-key="f1"]', "aria-expanded") == "true"
     ids = tab.evaluate("[...document.querySelectorAll('[id]')].map(e => e.id)")
     assert len(ids) == len(set(ids))
@@ -489,7 +722,8 @@ CONTRASTS = """() => {
   };
   const ratio = (a, b) => (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
   const found = [];
-  for (const text of document.querySelectorAll("[data-key] text:not(.tag):not(.signed)")) {
+  const written = "[data-key] text:not(.tag, .called, .signed)";
+  for (const text of document.querySelectorAll(written)) {
     const body = text.parentNode.querySelector(".body");
     found.push([ratio(light(getComputedStyle(text).fill), light(getComputedStyle(body).fill)),
       text.parentNode.getAttribute("class") + ": " + text.getAttribute("class")]);
@@ -573,7 +807,7 @@ def test_text_stays_inside_its_box(show: Open) -> None:
     for step in (12, 8, 2):
         at(tab, step)
         outside = tab.evaluate("""() => [...document.querySelectorAll(
-            "[data-key^=v] text:not(.tag), [data-key^=g] text:not(.tag)")].filter(text => {
+            ":is([data-key^=v], [data-key^=g]) text:not(.tag):not(.called)")].filter(text => {
               const box = text.parentNode.querySelector(".body").getBBox(), t = text.getBBox();
               return t.width && (t.x < box.x || t.x + t.width > box.x + box.width ||
                 t.y + t.height > box.y + box.height + 1);
@@ -642,9 +876,62 @@ def test_inside_another_page_the_wheel_is_that_pages(browser: Any, tmp_path: Pat
     assert box.bounding_box() == before
     tab.keyboard.down("Control")
     tab.mouse.wheel(0, -100)
-    tab.wait_for_timeout(100)
-    assert box.bounding_box()["width"] > before["width"]
+    tab.frames[1].wait_for_function(
+        "w => document.querySelector('[data-key=v3] .body').getBoundingClientRect().width > w",
+        arg=before["width"],
+    )
     tab.close()
+
+
+def test_a_graph_opens_whole_where_names_can_be_read(show: Open) -> None:
+    # As high as twice the view: names stand alone, and large.
+    tab = show(written(large(2, 6)), reduced_motion="reduce")
+    view = tab.locator("#view").bounding_box()
+    for box in tab.locator("[data-key] .body").all():
+        place = box.bounding_box()
+        assert place["y"] >= view["y"]
+        assert place["y"] + place["height"] <= view["y"] + view["height"]
+    assert min(each(tab, ".label", "e => e.getBoundingClientRect().height")) > 6
+
+
+def test_on_a_phone_bars_leave_room_and_a_finger_is_enough(show: Open) -> None:
+    tab = show(
+        written(two_ways()), is_mobile=True, has_touch=True,
+        viewport={"width": 390, "height": 844},
+    )  # fmt: skip
+    assert tab.locator("header").bounding_box()["height"] < 60
+    assert tab.locator("#view").bounding_box()["height"] > 844 / 2
+    assert tab.evaluate("document.documentElement.scrollWidth") == 390
+    tab.tap('[data-key="v2"]')
+    assert "matmul" in tab.inner_text("#tip")
+    before = tab.locator('[data-key="v2"] .body').bounding_box()
+    for _ in range(3):
+        tab.tap("#back")
+    assert tab.input_value("#at") == "9"
+    # What is said takes no more and no less room than before.
+    assert tab.locator('[data-key="v2"] .body').bounding_box() == before
+
+
+def test_paper_gets_what_is_in_sight(show: Open) -> None:
+    tab = show(written(two_ways()), color_scheme="dark", reduced_motion="reduce")
+    tab.evaluate("dispatchEvent(new Event('beforeprint'))")
+    tab.emulate_media(media="print")
+    assert tab.is_hidden("header")
+    assert tab.is_hidden("#steps")
+    assert tab.is_visible("#legend")
+    tab.set_viewport_size({"width": 500, "height": 380})
+    room = tab.locator("#view").bounding_box()
+    for box in tab.locator("[data-key] .body").all():
+        place = box.bounding_box()
+        assert place["x"] >= 0
+        assert place["x"] + place["width"] <= room["width"]
+        assert place["y"] + place["height"] <= room["y"] + room["height"]
+    paper = tab.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert paper == "rgb(255, 255, 255)"
+    tab.emulate_media(media="screen")
+    tab.evaluate("dispatchEvent(new Event('afterprint'))")
+    tab.set_viewport_size({"width": 1000, "height": 760})
+    assert tab.get_attribute("#graph", "viewBox") is None
 
 
 # --- large graphs -----------------------------------------------------------------------------

@@ -1,7 +1,10 @@
 """The matplotlib pictures show the numbers they were given, and say what they cannot draw."""
 
 import builtins
+import copy
+import io
 import math
+import pickle
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,9 +17,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import to_rgb
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+from PIL import Image
 
 import autograd_core as ag
 import nn
@@ -83,6 +87,21 @@ def test_nothing_global_is_touched() -> None:
     )
     root = Path(__file__).resolve().parents[2]
     assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False).returncode == 0
+
+
+def test_a_notebook_shows_it_without_pyplot(picture: Callable[[], Any]) -> None:
+    formatters = pytest.importorskip("IPython.core.formatters")
+    figure = picture()
+    sizes = []
+    for shown in (figure, copy.deepcopy(figure), pickle.loads(pickle.dumps(figure))):
+        data, about = formatters.DisplayFormatter().format(shown)
+        image = Image.open(io.BytesIO(data["image/png"]))
+        assert about["image/png"].keys() == {"width", "height"}
+        for pixels, told in zip(image.size, about["image/png"].values(), strict=True):
+            assert abs(pixels - 2 * told) <= 2
+        sizes.append(image.size)
+    assert len(set(sizes)) == 1
+    assert type(figure) is Figure
 
 
 def test_without_matplotlib(picture: Callable[[], Any], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -301,6 +320,35 @@ def test_regions_that_cannot_be_drawn(predict: Any, X: Any, y: Any, message: str
         viz.decision_regions(predict, X, y)
 
 
+def test_ten_classes_are_told_apart_by_names_in_their_regions() -> None:
+    def tenths(x: Any) -> Any:
+        return np.clip((10 * x[:, 0]).astype(int), 0, 9)
+
+    X = np.stack([(np.arange(20) + 0.5) / 20, np.zeros(20)], axis=1)
+    axes = viz.decision_regions(tenths, X, tenths(X), resolution=201).axes[0]
+    assert axes.get_title() == "0 of 20 wrong"
+    assert [text.get_text() for text in axes.texts] == [str(k) for k in range(10)]
+    for text in axes.texts:
+        assert tenths(np.array([text.get_position()])) == [int(text.get_text())]
+    looks = {(to_hex(c.get_facecolor()[0]), c.get_paths()[0].vertices.tobytes())
+             for c in axes.collections if c.get_label().startswith("class")}  # fmt: skip
+    assert len(looks) == 10
+    assert not viz.decision_regions(lambda x: x[:, 0] > 0.5, X).axes[0].texts
+    with pytest.raises(ValueError, match="20 classes.*no more than 16"):
+        viz.decision_regions(lambda x: np.clip((20 * x[:, 0]).astype(int), 0, 19), X)
+
+
+def test_of_many_examples_some_are_drawn_and_all_counted() -> None:
+    X = np.random.default_rng(1).normal(size=(10_000, 2))
+    y = np.arange(10_000) % 2 == 0  # which every second of them would not show
+    axes = viz.decision_regions(lambda x: x[:, 0] > 99, X, y, resolution=11).axes[0]
+    assert axes.get_title() == "5,000 of 10,000 wrong, 2,000 drawn"
+    drawn = {c.get_label(): len(c.get_offsets()) for c in axes.collections if len(c.get_offsets())}
+    assert drawn["class False"] + drawn["class True"] == 2000
+    assert drawn["wrong"] == drawn["class True"]
+    assert drawn["wrong"] == pytest.approx(1000, abs=100)
+
+
 # -- filters ---------------------------------------------------------------------------------------
 
 
@@ -411,6 +459,7 @@ def test_rows_of_images_have_names() -> None:
         (np.zeros(4), {}, r"\(n, pixels\) or .*got \(4,\)"),
         (np.zeros((0, 4)), {}, r"got \(0, 4\)"),
         (np.zeros((2, 6)), {}, "6 pixels make no square image; say its shape"),
+        (np.zeros((8, 8)), {}, r"pass x\[None\] if it is a single image"),
         ({"a": np.zeros((2, 6))}, {"shape": (2, 2)}, r"6 pixels of 'a' do not fill.*\(2, 2\)"),
         (np.zeros((2, 3, 2)), {"shape": (2, 3)}, r"have shape \(3, 2\), not \(2, 3\)"),
         ({"a": np.zeros((1, 4)), "b": np.zeros((1, 9))}, {}, "different sizes"),
@@ -574,6 +623,26 @@ def test_curves_with_mean_and_band() -> None:
     words = [text.get_text() for text in axes.get_legend().get_texts()]
     assert words == ["a: mean ± 1 std. dev. of 5 runs", "b: 1 run"]
     assert axes.get_ylabel() == "loss"
+
+
+def test_a_long_line_is_drawn_by_its_extremes(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    table = rng.normal(size=(3, 300_001))
+    table[1, 12_345], table[2, 0], table[0, -1] = 99.0, -50.0, 40.0
+    figure = viz.spread({"a": table})
+    axes = figure.axes[0]
+    *faint, strong = axes.get_lines()
+    for line, row in zip((*faint, strong), (*table, table.mean(axis=0)), strict=True):
+        x, y = line.get_xdata(), line.get_ydata()
+        assert len(x) < 4100
+        assert np.all(np.diff(x) > 0)
+        np.testing.assert_array_equal(y, row[x - 1])
+        assert (y.min(), y.max()) == (row.min(), row.max())
+        assert (x[0], x[-1]) == (1, 300_001)
+    viz.save_figure(figure, tmp_path / "long.png")
+    history = viz.curves({"validation loss": table[1]}).axes[0].get_lines()
+    assert history[0].get_ydata().max() == 99.0
+    assert len(viz.curves_svg({"loss": table[1]})) < 100_000
 
 
 def test_single_runs_are_not_counted() -> None:

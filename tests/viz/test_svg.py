@@ -2,13 +2,16 @@
 
 import math
 import os
+import random
 import re
 import shutil
 import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ET
+from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +23,19 @@ from matplotlib import font_manager, ft2font
 
 import autograd_core as ag
 import nn
-from tests.viz.drawings import GOLDEN, network, place, twice
+from tests.viz.drawings import GOLDEN, network, place, residual, straight, twice
 from tests.viz.drawings import draw as drawn
 from viz import FlowGraph, Graph, Vertex, flow_graph
 from viz.boxes import ALARM, CHANGES, FAINT, GRADIENT, NOW, STYLES, TEXT, box
 from viz.dot import run, source
+from viz.layout import layered
 from viz.looks import OVERLAYS, Looks, Scale, check_size, colour
+from viz.progress import after
 from viz.scene import scene
-from viz.text import clean, width
-from viz.view import view
+from viz.summary import summarize
+from viz.text import clean, number, width
+from viz.view import Arrow, View, view
+from viz.ways import Way, whole
 
 ROOT = Path(__file__).resolve().parents[2]
 SVG = "{http://www.w3.org/2000/svg}"
@@ -347,6 +354,14 @@ def test_a_difference_is_told_by_sign_and_fill() -> None:
         fill = CHANGES[change][1] if change else "#ffffff"
         assert rects(drawing, f"box{i}")[0]["fill"] == fill
     assert {"+", "−", "~", "added", "removed", "changed"} <= set(texts(drawing))
+    # On a scale the fill means that alone, and the sign says what changed.
+    by_value = drawn(graph, overlay="value")
+    whole = drawn(twice(), overlay="value")
+    for i in range(5):
+        fill = rects(by_value, f"box{i}")[0]["fill"]
+        assert fill == rects(whole, f"box{i}")[0]["fill"] != CHANGES.get(changes[i], ["", ""])[1]
+    assert {"+", "−", "~", "added", "removed", "changed"} <= set(texts(by_value))
+    assert not any(fill in by_value for _, fill, _ in CHANGES.values())
 
 
 # --- overlays and arrows ------------------------------------------------------------------------
@@ -385,7 +400,7 @@ def value(graph: Graph, i: int) -> float:
 
 
 def test_scales() -> None:
-    assert Scale.of([None, math.nan, 0.0], log=True) is None
+    assert Scale.of([None, math.nan], log=True) is None
     scale = Scale.of([1e-4, 0.0, 1.0, math.inf, None], log=True)
     assert scale is not None
     assert [scale.at(x) for x in (1e-4, 1e-2, 1.0, 0.0)] == [0.0, 0.5, 1.0, 0.0]
@@ -393,24 +408,103 @@ def test_scales() -> None:
     one = Scale.of([3.0, 3.0], log=True)
     assert one is not None
     assert one.at(3.0) == 1.0
+    assert one.single
+    # Zeros are no part of a logarithmic scale: they are told apart.
+    assert scale.ends() == ("≤ 0.0001", "1")
+    zero = Scale.of([0.0, None], log=True)
+    assert zero is not None
+    assert (zero.single, zero.at(0.0), zero.ends()[1]) == (True, 0.0, "0")
+    two = Scale.of([0.0, 3.0], log=True)
+    assert two is not None
+    assert (two.single, two.at(0.0), two.at(3.0), two.ends()) == (False, 0.0, 1.0, ("0", "3"))
+    nothing = Scale.of([0.0, 0.0], log=False, unit="B")
+    assert nothing is not None
+    assert (nothing.single, nothing.at(0.0), nothing.ends()[1]) == (True, 0.0, "0 B")
+    wide = Scale.of([1e-300, 1.0, 1e300], log=True)
+    assert wide is not None
+    assert wide.at(1.0) == 0.5
     bytes_scale = Scale.of([10.0, 2_500_000.0], log=False, unit="B")
     assert bytes_scale is not None
     assert bytes_scale.ends() == ("0 B", "2.5 MB")
+
+
+def test_a_scale_of_one_amount_is_one_colour_in_the_key() -> None:
+    graph = twice()
+    vertices = tuple(replace(v, held=0, nbytes=8) for v in graph.vertices)
+    edges = tuple(replace(e, norm=2.0) for e in graph.edges)
+    graph = replace(graph, vertices=vertices, edges=edges)
+    # Nothing is not drawn as if it were much.
+    saved = drawn(graph, overlay="saved", edges="gradient")
+    assert rects(saved, "box3")[0]["fill"] == colour(0.0)
+    assert "bytes kept for the backward pass: 0 B" in texts(saved)
+    assert "norm of the gradient that flows through: 2" in texts(saved)
+    assert {way["stroke-width"] for way in ways(saved)} == {"6"}
+
+
+def test_a_gradient_that_is_not_finite_is_not_drawn_as_none() -> None:
+    graph = twice()
+    norms = [1.0, math.inf, 2.0, math.nan, None]
+    edges = tuple(replace(e, norm=x) for e, x in zip(graph.edges, norms, strict=True))
+    broken = replace(graph.vertices[0], gradient=summarize(np.array(np.nan)))
+    graph = replace(graph, vertices=(broken, *graph.vertices[1:]), edges=edges)
+    drawing = drawn(graph, edges="gradient", overlay="gradient")
+    assert sum(way["stroke"] == ALARM for way in ways(drawing)) == 2
+    assert any("logarithmic; red: not finite" in text for text in texts(drawing))
+    assert any("white: not known or not finite" in text for text in texts(drawing))
+    edges = tuple(replace(e, norm=math.inf) for e in graph.edges)
+    drawing = drawn(replace(graph, edges=edges), edges="gradient")
+    assert "norm of the gradient that flows through: not known; red: not finite" in texts(drawing)
+    assert sum(way["stroke"] == ALARM for way in ways(drawing)) >= 5
+
+
+def test_what_is_not_known_is_said_so() -> None:
+    graph = twice()
+    vertices = tuple(replace(v, gradient=None, seconds=None) for v in graph.vertices)
+    edges = tuple(replace(e, norm=None) for e in graph.edges)
+    graph = replace(graph, vertices=vertices, edges=edges, steps=())
+    drawing = drawn(graph, overlay="time", edges="gradient", backward=True)
+    assert "time, forward and backward: not known" in texts(drawing)
+    assert "norm of the gradient that flows through: not known" in texts(drawing)
+    assert "gradient sent back" not in texts(drawing)
+
+
+def test_at_a_step_no_colour_tells_what_is_not_known_yet() -> None:
+    graph = twice()
+    product = graph.vertices[2]
+    assert product.op == "multiply"
+    backward = replace(product, gradient_origin=True)
+    graph = replace(graph, vertices=(*graph.vertices[:2], backward, *graph.vertices[3:]))
+    for k in range(len(graph.steps)):
+        state = after(graph, k)
+        come, both = state.got.get(2, (0, 2, ""))[:2]
+        drawing = drawn(graph, step=k, overlay="gradient")
+        assert (rects(drawing, "box2")[0]["fill"] != "#ffffff") == (come == both)
+        assert (rects(drawing, "box2")[0]["stroke"] == ALARM) == (come == both)
+        drawing = drawn(graph, step=k, overlay="value", edges="gradient")
+        assert (rects(drawing, "box2")[0]["fill"] == "#ffffff") == (2 in state.waiting)
+        thick = [w for w in ways(drawing) if w["stroke-width"] != "0.8" and w["told"]]
+        assert len(thick) == len(state.sent)
 
 
 def ways(drawing: str) -> list[dict[str, str]]:
     """The lines of the drawing's arrows."""
     root = ET.fromstring(drawing)
     group = root.findall(f"{SVG}g")[0]
-    return [p.attrib for p in group.iter(f"{SVG}path") if p.get("fill") == "none"]
+    return [
+        p.attrib | {"told": p.findtext(f"{SVG}title", "")}
+        for p in group.iter(f"{SVG}path") if p.get("fill") == "none"
+    ]  # fmt: skip
 
 
 def test_edges_by_the_norm_of_the_gradient() -> None:
     graph = twice()
     norms = [edge.norm for edge in graph.edges]
     assert None not in norms
-    widths = [float(way["stroke-width"]) for way in ways(drawn(graph, edges="gradient"))]
-    assert np.argsort(widths).tolist() == np.argsort(np.array(norms, float)).tolist()
+    shown = ways(drawn(graph, edges="gradient"))
+    widths = [float(way["stroke-width"]) for way in shown]
+    # What is widest is drawn last.
+    assert widths == sorted(widths)
+    assert [way["told"].split()[-1] for way in shown] == [number(x) for x in sorted(norms)]
     assert (min(widths), max(widths)) == (1.2, 6.0)
     assert any("norm of the gradient" in text for text in texts(drawn(graph, edges="gradient")))
 
@@ -421,7 +515,7 @@ def test_explained_paths_carry_their_share() -> None:
     edges = tuple(replace(e, share=s) for e, s in zip(graph.edges, shares, strict=True))
     drawing = drawn(replace(graph, edges=edges))
     strokes = [way["stroke"] == GRADIENT for way in ways(drawing)]
-    assert strokes == [True, False, False, True, False]
+    assert strokes == [False, False, False, True, True]
     assert {"25 %", "75 %"} <= set(texts(drawing))
     assert "0 %" not in texts(drawing)
 
@@ -450,6 +544,47 @@ def test_what_is_sent_back_runs_upward_and_never_on_the_other_arrow() -> None:
         assert up[0][1] > up[-1][1]
         for (x, y), (a, b) in zip(up, reversed(down), strict=True):
             assert 3.0 < math.hypot(x - a, y - b) < 11.0
+
+
+@pytest.mark.parametrize("graph", [residual, straight])
+def test_every_arrow_runs_from_box_to_box_where_arrows_differ(graph: Callable[[], Graph]) -> None:
+    shown, boxes, layout = place(graph())
+
+    def leaves(way: Way) -> bool:
+        x, y = way.pieces[0][0] if not way.back else way.pieces[-1][-1]
+        (cx, cy), box_ = layout.centres[way.source], boxes[way.source]
+        return abs(x - cx) <= box_.width / 2 + 8 and abs(y - cy - box_.height / 2) < 0.1
+
+    # Plain ones share their trunk.
+    assert not all(map(leaves, scene(shown, boxes, layout, Looks()).ways))
+    for looks in (Looks(backward=True), Looks(edges="gradient"), Looks(step=-1)):
+        made = scene(shown, boxes, layout, looks).ways
+        assert all(map(leaves, made))
+        assert any(way.back for way in made) == (looks.edges == "plain")
+        for way in made:
+            points = way.pieces[0]
+            down = points[::-1] if way.back else points
+            assert all(y <= below + 1e-9 for (_, y), (_, below) in pairwise(down))
+            assert len(points) % 3 == 1
+
+
+def test_some_arrows_leave_a_trunk_where_it_bends_and_some_where_it_is_straight() -> None:
+    """So that the test above is about both; and in random graphs all are found too."""
+    rng = random.Random(0)
+    bends = set()
+    for _ in range(60):
+        n = rng.randint(5, 20)
+        joined = sorted({(rng.randrange(v), v) for v in range(1, n) for _ in range(2)})
+        layout = layered([(rng.uniform(40, 200), 50)] * n, joined)
+        arrows = tuple(Arrow(u, v, ()) for u, v in joined)
+        routes = whole(View(Graph((), (), (), ()), (), arrows, ()), layout)
+        for (u, _), own, (points, *more) in zip(joined, layout.routes, routes, strict=True):
+            assert more or abs(points[0][1] - layout.centres[u][1] - 25) < 0.1
+            if points[0] != own[0][0]:
+                nodes = [p for r, (a, _) in zip(layout.routes, joined, strict=True) if a == u
+                         for p in r[0][::3] if r is not own]  # fmt: skip
+                bends.add(min(math.dist(p, own[0][0]) for p in nodes) < 0.01)
+    assert bends == {True, False}
 
 
 def test_words_beside_arrows_overlap_nothing() -> None:

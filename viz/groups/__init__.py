@@ -11,10 +11,10 @@ from __future__ import annotations
 from ..ir import Graph
 from .alike import Structures
 from .forest import Forest
-from .modules import keep_modules
+from .modules import keep_modules, only_modules
 from .parts import bands, chains, lines
 
-__all__ = ["group"]
+__all__ = ["group", "only_modules"]
 
 #: A level of more boxes than this is divided; in a graph of modules, which are what people know,
 #: only one of many more.
@@ -30,10 +30,12 @@ def group(graph: Graph) -> Graph:
 
     - ``"repeat"``: three or more alike calls of modules in a row, "Block × 12", or a row of up to 8
       alike boxes each, "(Linear, ReLU) × 6". Alike are the labels, ops, parameters, shapes, and
-      edges inside.
+      edges inside, and paths but for numbers. Where results before the last go to places of their
+      own, as from the layers of a U-net, there is none.
     - In a graph without modules, where there are more than 60 boxes (with modules, in one of which
       there are more than 200), boxes in a row of one line of code are a ``"line"``, and lines that
-      come again a ``"repeat"``, "rnn.py:7–8 × 25".
+      come again a ``"repeat"``, "rnn.py:7–8 × 25", in others where these come again; small
+      constants may differ.
     - If that leaves too many, in a graph of more than 500, ops with one way in and one way out are
       a ``"chain"``, "tanh × 12"; if that does too, rows of boxes are a ``"band"``, nested so that
       each shows at most about 30 boxes.

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable
 from typing import final
 
 from ..ir import Vertex
+from ..names import uncounted
 from .forest import Choice, Forest, Level
 from .repeats import look, repeated, unit_label
 
 __all__ = ["Structures"]
+
+_DIGITS = re.compile(r"\d+")
 
 
 @final
@@ -74,31 +78,68 @@ class Structures:
         """Return the number of a thing, a new one if no equal thing has one."""
         return self._numbers.setdefault(what, len(self._numbers))
 
-    def repeats(self, level: Level, key: dict[int, int]) -> list[Level]:
-        """Join what comes again and again in a level, by the numbers of its items."""
+    def repeats(self, level: Level, key: dict[int, int], by_line: bool = False) -> list[Level]:
+        """Join what comes again and again in a level, by the numbers of its items.
+
+        Modules whose paths differ in more than numbers are no repetition, whatever is in them:
+        query, key and value. What is joined is told by its modules, or ``by_line`` of code.
+        """
         order = self._forest.order(level)
-        keys, labels = [key[item] for item in order], [self._label(item) for item in order]
+        names = [self._name(item) for item in order]
+        held = self._forest.held
+        keys: list[Hashable] = [
+            ("in sight", item) if item in held else (key[item], _DIGITS.sub("", name))
+            for item, name in zip(order, names, strict=True)
+        ]
+        labels = [self._label(item, by_line) for item in order]
         worth = [item >= self._forest.n for item in order]
         chosen: list[Choice] = []
+        users: dict[int, set[int]] = {}
+        for a, b, _ in level.edges:
+            users.setdefault(a, set()).add(b)
         for run in repeated(keys, worth, [look(label) for label in labels]):
-            turn = slice(run.start, run.start + run.period)
-            label = unit_label(labels[turn], run.count, worth[turn])
-            chosen.append((order[run.start : run.end], "repeat", label))
+            turn, items = slice(run.start, run.start + run.period), order[run.start : run.end]
+            again = names[turn] * run.count == names[run.start : run.end]
+            if again or _closed(items, run.period, users):
+                label = unit_label(labels[turn], run.count, worth[turn])
+                chosen.append((items, "repeat", label))
         return self._forest.merge(level, chosen)
 
-    def _label(self, item: int) -> str:
+    def _name(self, item: int) -> str:
+        return "" if item < self._forest.n else self._forest.groups[item - self._forest.n].name
+
+    def _label(self, item: int, by_line: bool) -> str:
         if item >= self._forest.n:
-            return self._forest.groups[item - self._forest.n].label
+            return uncounted(self._forest.groups[item - self._forest.n].label)
         vertex = self._forest.graph.vertices[item]
+        if by_line and vertex.line:
+            return vertex.line
         # Each step of a recurrent net reads another place.
         return "[·]" if vertex.op == "getitem" else vertex.label
 
 
-def alike(vertex: Vertex) -> Hashable:
-    """Return what makes two vertices the same to the eye."""
+def _closed(items: list[int], period: int, users: dict[int, set[int]]) -> bool:
+    """Whether what is computed before the last turn goes nowhere else, or all to the same places.
+
+    Where each turn's result is used in a place of its own, as on the way down of a U-net, a reader
+    wants to see from where to where.
+    """
+    inside = set(items)
+    ways = [
+        set().union(*(users.get(item, ()) for item in items[i : i + period])) - inside
+        for i in range(0, len(items) - period, period)
+    ]
+    return all(way == ways[0] for way in ways)
+
+
+def alike(vertex: Vertex, exactly: bool = True) -> Hashable:
+    """Return what makes two vertices the same to the eye; or the same but for small constants.
+
+    What a loop counts is such a constant.
+    """
     what: Hashable
     if vertex.op is None:
         what = vertex.kind
     else:
-        what = None if vertex.op == "getitem" else (vertex.label, vertex.params)
+        what = (vertex.label, vertex.params) if exactly and vertex.op != "getitem" else None
     return vertex.op, what, str(vertex.shape), vertex.dtype, vertex.change

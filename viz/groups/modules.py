@@ -2,11 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from ..altered import altered
+from ..ir import Graph, Group
 from ..order import topological
 from .ancestry import Ancestry
 from .forest import Forest
 
-__all__ = ["keep_modules"]
+__all__ = ["keep_modules", "only_modules"]
+
+
+def only_modules(graph: Graph) -> Graph:
+    """The graph without the groups that `group` made: what they are depends on all of it."""
+    if all(one.kind == "module" for one in graph.groups):
+        return graph
+    new: dict[int | None, int | None] = {None: None}
+    groups: list[Group] = []
+    for one in graph.groups:
+        if one.kind == "module":
+            new[one.id] = len(groups)
+            groups.append(replace(one, id=len(groups), parent=new[one.parent]))
+        else:
+            new[one.id] = new[one.parent]
+    vertices = tuple(
+        vertex if vertex.group is None else altered(vertex, group=new[vertex.group])
+        for vertex in graph.vertices
+    )
+    return replace(graph, vertices=vertices, groups=tuple(groups))
 
 
 def keep_modules(forest: Forest) -> None:

@@ -47,18 +47,24 @@ def lines(forest: Forest, level: Level) -> list[Level]:
     if not made:
         return made
     key = {
-        item: structures.number(alike(vertices[item])) if item < forest.n else -item
-        for item in level.items
+        item: structures.number(alike(vertices[item], exactly=False)) if item < forest.n else -item
+        for item in (*level.items, *(item for inner in made for item in inner.items))
     }
-    for inner in made:
-        ops = tuple(structures.number(alike(vertices[item])) for item in forest.order(inner))
-        key[forest.n + inner.group] = structures.number((forest.groups[inner.group].label, ops))
-    return made + structures.repeats(level, key)
+    new = made
+    while new:  # What repeats may be a part of what repeats: a sum in a neuron, in a layer.
+        for inner in new:
+            inside = tuple(key[item] for item in forest.order(inner))
+            what = forest.groups[inner.group].label, inside
+            key[forest.n + inner.group] = structures.number(what)
+        new = structures.repeats(level, key, by_line=True)
+        made += new
+    return made
 
 
 def _turns(items: list[int], structures: Structures, forest: Forest) -> list[list[int]]:
     """Cut a row of ops into the turns of the loop that it is, if it is one."""
-    keys = [structures.number(alike(forest.graph.vertices[item])) for item in items]
+    vertices = forest.graph.vertices
+    keys = [structures.number(alike(vertices[item], exactly=False)) for item in items]
     turns: list[list[int]] = []
     at = 0
     for run in repeated(keys, [True] * len(keys), period=_LOOP):

@@ -10,7 +10,7 @@ __all__ = ["Run", "look", "repeated", "unit_label"]
 
 #: A run has at least so many turns, of at most so many parts each; so many of these are named.
 _TURNS, _PERIOD, _NAMED = 3, 8, 3
-_LINE = re.compile(r"(.+?):(\d+): ")
+_LINE = re.compile(r"(.+?):(\d+)(?:–(\d+))?(?:: | × )")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,25 +83,34 @@ def _shift(looks: Sequence[Hashable], start: int, period: int, spare: int) -> in
 def unit_label(labels: Sequence[str], count: int, worth: Sequence[bool] | None = None) -> str:
     """Write a run whose turns hold boxes of these labels; of many, those that are ``worth`` it.
 
+    What a turn is fed with is no part of it: the element of a sequence, ``[·]``.
+
     >>> unit_label(["Linear(8, 8)"], 4), unit_label(["Linear(8, 8)", "ReLU()"], 6)
     ('Linear(8, 8) × 4', '(Linear, ReLU) × 6')
-    >>> unit_label(["[·]", "Linear(8, 8)", "+", "tanh"], 25, [False, True, False, False])
+    >>> unit_label(["Linear(8, 8)", "+", "tanh", "×"], 25, [True, False, False, False])
     '(Linear, …) × 25'
+    >>> unit_label(["[·]", "Cell"], 25, [False, True])
+    'Cell × 25'
     >>> unit_label(["rnn.py:7: a = x @ W", "rnn.py:8: h = tanh(a)"], 25), unit_label(["+"], 3)
     ('rnn.py:7–8 × 25', '(+) × 3')
+    >>> unit_label(["rnn.py:7 × 4", "rnn.py:8: h = tanh(a)"], 25)
+    'rnn.py:7–8 × 25'
     """
     lines = [_LINE.match(label) for label in labels]
     if len({line and line[1] for line in lines}) == 1 and lines[0]:
-        numbers = [int(line[2]) for line in lines if line]
+        numbers = [int(line[i]) for line in lines if line for i in (2, 3) if line[i]]
         span = "–".join(str(i) for i in sorted({min(numbers), max(numbers)}))
         return f"{lines[0][1]}:{span} × {count:,}"
+    told = list(zip(labels, worth or [True] * len(labels), strict=True))
+    told = [one for one in told if one[0] != "[·]"] or told
+    labels = [label for label, _ in told]
     if len(labels) == 1:
         only = labels[0] if labels[0][:1].isalpha() else f"({labels[0]})"
         return f"{only} × {count:,}"
     short = [look(label) for label in labels]
     if len(short) > _NAMED:
-        told = [name for name, it in zip(short, worth or [True] * len(short), strict=True) if it]
-        short = [*told[:_NAMED], "…"]
+        short = [name for name, (_, it) in zip(short, told, strict=True) if it]
+        short = [*short[:_NAMED], "…"]
     return f"({', '.join(short)}) × {count:,}"
 
 
@@ -112,4 +121,6 @@ def look(label: str) -> str:
     ('Linear', 'rnn.py:7')
     """
     line = _LINE.match(label)
-    return line[0][:-2] if line else re.sub(r"^(\w+)\(.*\)$", r"\1", label, flags=re.DOTALL)
+    return (
+        f"{line[1]}:{line[2]}" if line else re.sub(r"^(\w+)\(.*\)$", r"\1", label, flags=re.DOTALL)
+    )

@@ -2,7 +2,8 @@
 
 Boxes stand in rows, every edge runs from a row to a lower one. The stages, each a module:
 
-1. ``levels``   what each frame holds: boxes, frames as one box, and ports where values cross
+1. ``levels``   what each frame holds: boxes, frames as one box, and ports where values cross, all
+   in the order in which a reader meets them: upwards from the results, operands left to right
 2. ``rows``     a row for each box: the longest path, then as near to its use as it can
 3. ``net``      an edge over several rows gets a dummy in each of them, so that it has a place
 4. ``order``    left to right in each row, with few crossings: barycentre sweeps
@@ -23,9 +24,10 @@ run upwards; who has such a graph folds it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import itemgetter
 
 from .columns import columns
-from .levels import levels
+from .levels import levels, reading
 from .order import order
 from .place import Placed, cut, place, ports
 from .routes import Layout, Point, draw, joined
@@ -54,7 +56,7 @@ def layered(
     >>> drawing.centres
     [(20.0, 10.0), (20.0, 68.0)]
     >>> layered([(40, 20), (40, 20)], [(0, 1)], [-1, 0], [(-1, 30, 12)]).frames
-    [(0.0, 58.0, 76.0, 64.0)]
+    [(0.0, 58.0, 80.0, 64.0)]
     """
     n = len(sizes)
     for u, v in edges:
@@ -71,15 +73,17 @@ def layered(
             raise ValueError(f"frame {f}: its parent must come before it or be -1, not {parent}")
     if not sizes and not frames:
         return Layout([], [], 0.0, 0.0, [])
+    read = reading(n, edges)
+    edges = [edges[k] for k in read]
     plan, ways = levels(n, edges, homes, [parent for parent, _, _ in frames])
     titles = [None, *[(width, height) for _, width, height in frames]]
-    computed = [False] * n
-    for _, v in edges:
-        computed[v] = True
+    depth = [0] * n
+    for u, v in sorted(edges, key=itemgetter(1)):
+        depth[v] = max(depth[v], depth[u] + 1)
     placed: dict[int, Placed] = {}
     for f in reversed(range(-1, len(frames))):
         level, title = plan[f + 1], titles[f + 1]
-        net = cut(level, sizes, placed, computed)
+        net = cut(level, sizes, placed, depth)
         rows(net, title is not None)
         net.thread()
         order(net, len(plan))
@@ -98,9 +102,12 @@ def layered(
                 inner = placed[unit - n]
                 corners[unit - n] = (x - 0.5 * inner.width, y - 0.5 * inner.height)
         drawn.append(draw(here, corners[f]))
+    routes: list[list[list[Point]]] = [[] for _ in edges]
+    for k, route in zip(read, joined(ways, drawn), strict=True):
+        routes[k] = route
     return Layout(
         centres,
-        joined(ways, drawn),
+        routes,
         placed[-1].width,
         placed[-1].height,
         [(*corners[f], placed[f].width, placed[f].height) for f in range(len(frames))],

@@ -29,10 +29,14 @@ def columns(net: Net) -> list[float]:
     n = len(net.row)
     line = [net.line(v) for v in range(n)]
     source = [not line[v] and (not net.above[v] or net.side[v]) for v in range(n)]
-    # Below a port a line is still on its way to the first box.
+    # Below a port a line is still on its way to the first box, if that is its only use.
     dummy = [
         v >= net.boxes + net.outs
-        and (max(net.above[v]) >= net.ins or min(net.below[v]) >= net.boxes)
+        and (
+            (up := max(net.above[v])) >= net.ins
+            or len(net.below[up]) > 1
+            or min(net.below[v]) >= net.boxes
+        )
         for v in range(n)
     ]
 
@@ -61,13 +65,13 @@ def columns(net: Net) -> list[float]:
         for v, step in zip(row, [*gap, 0.0], strict=True):
             x[v] = at
             at += step
-    turns = 9 if n < 3_000 else 5
+    turns = 9 if n < 3_000 else 5 if n < 20_000 else 3
     for turn in range(turns + 1):
         if turn == turns:
             _straighten(net, gaps, dummy, x)
             _align(net, rows, x)
         up = turn % 2 == 1
-        if turn == turns - 4:
+        if turn == max(1, turns - 4):
             # From now on lines do not follow the boxes at their ends, but keep out of their way.
             for v in range(net.boxes + net.outs, n):
                 if not dummy[v]:
@@ -102,19 +106,17 @@ def columns(net: Net) -> list[float]:
 
 
 def _align(net: Net, rows: list[tuple[list[int], list[float]]], x: list[float]) -> None:
-    """Let values come in above where values go out, so that frames in a row of such stand straight.
+    """Let a state come in above where it goes out, so that frames in a row of such stand straight.
 
-    That is where as many computed values come in as go out: a step's state, a block's signal.
+    That is what a step hands on to the next one, or a block's signal.
     """
-    computed = [v for v in range(net.ins) if net.computed[v]]
-    if not computed or len(computed) != net.outs:
+    if not net.state:
         return
     row, gap = rows[0]
-    enter = [v for v in row if net.computed[v]]
-    leave = sorted(range(net.boxes, net.boxes + net.outs), key=x.__getitem__)
-    wish, weight = [x[v] for v in row], [_WEAK] * len(row)
-    for u, v in zip(enter, leave, strict=True):
-        wish[row.index(u)], weight[row.index(u)] = x[v], 1.0
+    state = set(net.state)
+    leave = iter(sorted(range(net.boxes, net.boxes + net.outs), key=x.__getitem__))
+    wish = [x[next(leave)] if v in state else x[v] for v in row]
+    weight = [1.0 if v in state else _WEAK for v in row]
     for v, at in zip(row, isotonic(wish, weight, gap), strict=True):
         x[v] = at
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import final
 
-__all__ = ["PORT", "Level", "levels"]
+__all__ = ["PORT", "Level", "levels", "reading"]
 
 #: Where a value comes from that enters a frame by a port, and where one goes that leaves it so.
 PORT = -1
@@ -74,6 +74,25 @@ class Level:
                         if parent not in done:
                             stack.append(parent)
         self.units = order
+
+
+def reading(n: int, edges: Sequence[tuple[int, int]]) -> list[int]:
+    """The edges as a reader meets them: upwards from the results, operands left to right."""
+    into: list[list[int]] = [[] for _ in range(n)]
+    result = [True] * n
+    for k, (u, v) in enumerate(edges):
+        into[v].append(k)
+        result[u] = False
+    read, seen = [], [False] * n
+    stack = [k for v in reversed(range(n)) if result[v] for k in reversed(into[v])]
+    while stack:
+        k = stack.pop()
+        read.append(k)
+        u = edges[k][0]
+        if not seen[u]:
+            seen[u] = True
+            stack.extend(reversed(into[u]))
+    return read
 
 
 def levels(

@@ -15,7 +15,7 @@ from typing import final
 __all__ = ["Net"]
 
 #: The dummies that lines may have; beyond that the longest lines are not drawn.
-MANY_DUMMIES = 60_000
+MANY_DUMMIES = 20_000
 
 
 @final
@@ -52,6 +52,8 @@ class Net:
         self.end_at: list[float] = []
         #: Whether what comes in by a port is computed, not a parameter or an input.
         self.computed = [False] * ins
+        #: The ports through which comes what a frame before has computed and this one computes on.
+        self.state: list[int] = []
         #: Whether a box stands aside of the chain: it only prepares what a later box takes in.
         self.side = [False] * n
         #: Whether the links of a box join others' on their way.

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from bisect import bisect_right, insort
+from collections.abc import Sequence
 
 from .net import Net
 
 __all__ = ["order"]
 
-#: How much work to spend: vertices times pairs of sweeps; and how many starts to try.
-_MUCH_WORK, _STARTS, _MANY_STARTS = 100_000, 8, 800
-#: The same for exchanges: the most vertices, passes, and pairs of segments.
-_EXCHANGED, _EXCHANGES, _MUCH_GAIN = 4_000, 8, 400
+#: How much work to spend: vertices and segments, times pairs of sweeps; and how many starts to try.
+_MUCH_WORK, _STARTS, _MANY_STARTS = 200_000, 8, 800
+#: The same for exchanges: the most vertices and segments, passes, and pairs of segments.
+_EXCHANGED, _EXCHANGES, _MUCH_GAIN = 8_000, 8, 400
 
 
 def order(net: Net, nets: int) -> None:
@@ -19,18 +20,18 @@ def order(net: Net, nets: int) -> None:
 
     ``nets`` is how many are laid out in all: where they are hundreds, each has fewer starts.
     """
-    n = max(1, len(net.row))
-    best, fewest = _sweep(net, 0)
-    for start in range(1, min(_STARTS, max(2, _MANY_STARTS // nets), _MUCH_WORK // (20 * n))):
+    size = max(1, len(net.row) + sum(map(len, net.below)))
+    best, fewest = _sweep(net, 0, size)
+    for start in range(1, min(_STARTS, max(2, _MANY_STARTS // nets), _MUCH_WORK // (20 * size))):
         if fewest == 0:
             break
-        rows, crossings = _sweep(net, start)
+        rows, crossings = _sweep(net, start, size)
         if crossings < fewest:
             best, fewest = rows, crossings
     net.rows = best
 
 
-def _sweep(net: Net, start: int) -> tuple[list[list[int]], int]:
+def _sweep(net: Net, start: int, size: int) -> tuple[list[list[int]], int]:
     """Start from the order in which a reader would meet the boxes (upwards from the results,
     operands left to right), then sort rows by barycentre in turn, down and up.
 
@@ -44,7 +45,7 @@ def _sweep(net: Net, start: int) -> tuple[list[list[int]], int]:
             place[v] = i
     best, fewest = [list(line) for line in rows], _crossings(net, place)
     stale = 0
-    for turn in range(min(12, max(2, _MUCH_WORK // max(1, len(net.row))))):
+    for turn in range(min(12, max(1, _MUCH_WORK // size))):
         if fewest == 0 or stale == 3:
             break
         for line in rows[1:]:
@@ -55,7 +56,7 @@ def _sweep(net: Net, start: int) -> tuple[list[list[int]], int]:
         stale += 1
         if crossings < fewest:
             best, fewest, stale = [list(line) for line in rows], crossings, 0
-    if fewest and len(net.row) <= _EXCHANGED:
+    if fewest and size <= _EXCHANGED:
         net.rows = best
         fewest = _exchange(net)
     return best, fewest
@@ -64,9 +65,9 @@ def _sweep(net: Net, start: int) -> tuple[list[list[int]], int]:
 def _first(net: Net, start: int) -> list[list[int]]:
     rows: list[list[int]] = [[] for _ in range(max(net.row, default=0) + 1)]
     seen = [False] * len(net.row)
-    # The ports in the order in which the next frame uses them, which is often that of this one's.
+    # The ports as a reader comes upon them, from the results upwards: so edges were sorted.
     outs = range(net.boxes, net.boxes + net.outs)
-    for last in [*outs, *reversed(range(net.boxes))]:
+    for last in [*outs, *range(net.boxes)]:
         stack = [last] if not net.below[last] else []
         while stack:
             v = stack.pop()
@@ -138,25 +139,24 @@ def _gain(left: list[float], right: list[float]) -> int:
 
 
 def _crossings(net: Net, place: list[int]) -> int:
-    """Count the pairs of segments that cross: inversions of one end when sorted by the other."""
-    total = _turned(net, place)
+    """Count the pairs of segments that cross: inversions of one end when sorted by the other.
+
+    And the pairs of values of a state that would cross on their way to a next frame like this one.
+    """
+    state = sorted(
+        (place[v], place[out])
+        for v, out in zip(net.state, range(net.boxes, net.boxes + net.outs), strict=False)
+    )
+    total = _inversions([out for _, out in state])
     for line in net.rows:
-        ends: list[float] = []
-        for v in line:
-            for end in net.ends(v, place):
-                total += len(ends) - bisect_right(ends, end)
-                insort(ends, end)
+        total += _inversions([end for v in line for end in net.ends(v, place)])
     return total
 
 
-def _turned(net: Net, place: list[int]) -> int:
-    """Count the pairs of values that would cross from this frame to a next one like it."""
-    ins = [place[v] for v in range(net.ins) if net.computed[v]]
-    outs = [place[v] for v in range(net.boxes, net.boxes + net.outs)]
-    if len(ins) != len(outs):
-        return 0
+def _inversions(ends: Sequence[float]) -> int:
     total = 0
-    for i in range(len(ins)):
-        for j in range(i):
-            total += (ins[i] < ins[j]) != (outs[i] < outs[j])
+    seen: list[float] = []
+    for end in ends:
+        total += len(seen) - bisect_right(seen, end)
+        insort(seen, end)
     return total

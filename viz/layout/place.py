@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import final
 
@@ -65,10 +66,15 @@ def place(net: Net, x: list[float], title: tuple[float, float] | None) -> Placed
         low_x, high_x = x[v] - 0.5 * net.width[v], x[v] + 0.5 * net.width[v]
         left, right = (min(left, low_x), max(right, high_x)) if v else (low_x, high_x)
     if title is not None:
-        left, right = left - _PAD, right + _PAD
-        for v in range(net.ins):
-            left = min(left, x[v] - _BESIDE_TITLE - title[0])
-        right = max(right, left + title[0] + _BESIDE_TITLE)
+        left, right, beside = left - _PAD, right + _PAD, title[0] + _BESIDE_TITLE
+        first = min(x[: net.ins], default=math.inf)
+        if first == math.inf:
+            # What is narrower than the title stands below its middle.
+            spare = 0.5 * max(0.0, beside - (right - left))
+            left, right = left - spare, right + spare
+        elif first - beside < left:
+            # A value comes in right of the title; as much room is at its other side.
+            left, right = first - beside, max(right, first + beside)
         if not net.outs:
             height += _PAD
     y = [0.0] * len(net.width)
@@ -82,15 +88,23 @@ def place(net: Net, x: list[float], title: tuple[float, float] | None) -> Placed
 
 
 def cut(level: Level, sizes: Sequence[tuple[float, float]], placed: dict[int, Placed],
-        computed: Sequence[bool]) -> Net:  # fmt: skip
-    """The vertices of a level: the frames in it are laid out already, so they are boxes."""
+        depth: Sequence[int]) -> Net:  # fmt: skip
+    """The vertices of a level: the frames in it are laid out already, so they are boxes.
+
+    ``depth`` is the length of the longest way to each box. Of the values that enter, as many as
+    leave and that are deeper than the others are a state: what the frame before computed.
+    """
     n = len(sizes)
     inner = {unit: placed[unit - n] for unit in level.units if unit >= n}
     here = [(inner[u].width, inner[u].height) if u >= n else sizes[u] for u in level.units]
     enter = [u for u, start in zip(level.values, level.starts, strict=True) if start == PORT]
     leave = [k for k, (_, end) in enumerate(level.links) if end == PORT]
     net = Net(len(enter), here, len(leave))
-    net.computed = [computed[u] for u in enter]
+    net.computed = [depth[u] > 0 for u in enter]
+    deep = sorted(range(net.ins), key=lambda v: -depth[enter[v]])
+    last = depth[enter[deep[net.outs - 1]]] if 0 < net.outs <= net.ins else 0
+    if last and (net.outs == net.ins or depth[enter[deep[net.outs]]] < last):
+        net.state = sorted(deep[: net.outs])
     vertex = {unit: v for v, unit in enumerate(level.units, net.ins)}
     for unit in inner:
         net.frame[vertex[unit]] = True

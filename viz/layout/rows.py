@@ -15,9 +15,10 @@ _LONG = 32
 def rows(net: Net, framed: bool) -> None:
     """Give each vertex a row: below all its parents, then as near to its first use as it can slide.
 
-    Sources slide, and what stands on sources alone: the input's part in a recurrent step. So does
-    a branch that hangs on nothing else, such as a weight transposed and scaled. Other boxes slide
-    as far as that makes no edge longer: where each parent's trunk reaches further down anyway.
+    Sources slide, and what stands on sources alone: the input's part in a recurrent step, a weight
+    transposed and scaled. Other boxes slide as far as each parent's trunk reaches down anyway, or
+    as two of its uses can stand, since one longer trunk is less than two long edges below them:
+    the products of a unit's value in a scalar network, which are added later.
     In a frame the first row is the ports' (and the title's), and the last one where values leave.
     """
     row, first, n = net.row, int(framed), len(net.row)
@@ -35,9 +36,9 @@ def rows(net: Net, framed: bool) -> None:
         row[v] = first
         for u in parents[v]:
             row[v] = max(row[v], row[u] + 1)
-            alone = loose[u] and children[u][0] == children[u][-1]
+            alone = loose[u] and (not parents[u] or children[u][0] == children[u][-1])
             loose[v] = loose[v] and alone
-            if not alone and (parents[u] or u < net.ins):
+            if not alone:
                 holding[v].append(u)
         row[v] += late[v]
         bottom = max(bottom, row[v])
@@ -53,9 +54,15 @@ def rows(net: Net, framed: bool) -> None:
             net.side[v] = net.side[use] or any(
                 not early[u] or row[u] > row[v] for u in parents[use] if u != v
             )
-    for v in range(n):
-        for u in parents[v]:
-            reach[u] = max(reach[u], row[v])
+    # As low as each box could stand, and so as far as each trunk may reach.
+    low = list(row)
+    for v in reversed(range(net.ins, net.boxes)):
+        if children[v]:
+            use = min([low[child] for child in children[v]]) - (last[v] - late[v])
+            low[v] = max(low[v], use - 1)
+    for u, below in enumerate(children):
+        lowest = sorted([0, 0, *[low[v] for v in set(below)]])
+        reach[u] = max([lowest[-2], *[row[v] for v in below]])
     for v in reversed(range(net.ins, net.boxes)):
         if children[v]:
             use = min([row[child] for child in children[v]]) - (last[v] - late[v])

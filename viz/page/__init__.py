@@ -44,8 +44,9 @@ def page(
         encode(graph, boxes, group_boxes, opened), ensure_ascii=False, separators=(",", ":")
     )
     long = len(data) > _LONG
+    counts = f"{len(graph.vertices):,} boxes, {len(graph.steps):,} steps"
     return _PAGE.format(
-        title=escape(clean(about)), assets=packed(),
+        title=escape(clean(about)), counts=counts, assets=packed(),
         form="text/plain" if long else "application/json",
         data=pack(data, 6) if long else embedded(data),
     )  # fmt: skip
@@ -63,12 +64,16 @@ def embedded(text: str) -> str:
 _PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; \
-script-src 'unsafe-inline'; img-src data:">
+script-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'">
 <meta name="viewport" content="width=device-width"><link rel="icon" href="data:,">
 <title>{title}</title></head><body>
-<noscript>This page draws with a script, which is off.</noscript>
+<noscript>{title}: {counts}. This page draws with a script of its own, which is not allowed to \
+run here; the same graph saved as .svg or .txt needs none.</noscript>
 <script type="{form}" id="data">{data}</script>
-<script>(async()=>{{const unpack=text=>{{const n=text.length,b=new Uint8Array(n*4/5|0);\
+<script>(async()=>{{if(!self.DecompressionStream||!CSS.supports("color","light-dark(red,red)"))\
+return document.body.append("This browser is too old to draw the graph: it takes Chrome or Edge \
+123, Firefox 120, Safari 17.5 or later. The same graph saved as .svg is drawn by any.");\
+const unpack=text=>{{const n=text.length,b=new Uint8Array(n*4/5|0);\
 for(let i=0,k=0;i<n;i+=5){{let v=0;for(let j=i;j<i+5;j++){{const c=j<n?text.charCodeAt(j):119;\
 v=v*85+(c==120?38:c==121?60:c==122?92:c)-35}}for(let s=4;s--;)b[k++]=v/256**s&255}}\
 return new Response(new Blob([b]).stream().pipeThrough(\

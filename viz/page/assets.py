@@ -2,8 +2,8 @@
 
 The scripts are joined in the order of `_SCRIPTS`, inside one function. What only people need is
 taken out: comments that have a line of their own, and spaces that no word needs. So in a script
-every statement ends in a semicolon, no text or pattern goes over a line, and no pattern holds a
-quote. Then all is compressed together.
+every statement ends in a semicolon, no text or pattern goes over a line, and a pattern stands only
+where a bracket has opened. Then all is compressed together.
 """
 
 from __future__ import annotations
@@ -31,14 +31,15 @@ _ALONE = {"view.js": "view", "layout.js": "layered"}
 #: The keys of the page.
 _KEYS = (
     ("Tab", "from part to part; into the graph"),
-    ("← →", "one step back or on"),
+    ("← →", "one step back or on; what happens inside a closed group is one"),
     (", .", "the same, also inside the graph"),
     ("Home End", "before the first step, the whole picture"),
-    ("Space", "play, pause"),
+    ("Space, p", "play, pause"),
     ("In the graph:", ""),
     ("← → ↑ ↓", "to the next box; with Shift: steps"),
-    ("Enter", "what depends on the box; open or close a group"),
+    ("Enter, Space", "what depends on the box; open or close a group"),
     ("h", "what depends on the box, also of a group"),
+    ("s", "the next step that computes the box or brings it a gradient; as a double click"),
     ("x", "close the group around the box"),
     ("Everywhere:", ""),
     ("/", "search; Enter, n, N: next, previous hit"),
@@ -150,6 +151,10 @@ def unpack(packed: str) -> str:
     return zlib.decompress(base64.b85decode(packed.translate(back))).decode()
 
 
+#: Texts, and patterns.
+_KEPT = re.compile(r'("(?:[^"\\]|\\.)*"|`(?:[^`\\]|\\.)*`|(?<=\()/(?:[^/\\\n]|\\.)+/[a-z]*)')
+
+
 def squeeze(script: str) -> str:
     """Take out of a script what only people need; texts and patterns stay as they are.
 
@@ -159,10 +164,12 @@ def squeeze(script: str) -> str:
     ...     return both;
     ... ''')
     'const both="a  b"+c- -1;return both;'
+    >>> squeeze('said.replace(/ = "/, 1) / 2;')
+    'said.replace(/ = "/,1)/2;'
     """
     lines = [line.strip() for line in script.split("\n")]
     text = "\n".join(line for line in lines if line and not line.startswith("//"))
-    parts = re.split(r'("(?:[^"\\]|\\.)*"|`(?:[^`\\]|\\.)*`)', text)
+    parts = _KEPT.split(text)
     for i in range(0, len(parts), 2):
         part = re.sub(r"([-+])\s+(?=\1)", "\\1\0", parts[i])
         part = re.sub(r"\s*([-+*/%=<>!&|?:,;{}()\[\]])\s*", r"\1", part)

@@ -14,7 +14,6 @@ function linesOf(row, value, gradient) {
   return lines;
 }
 
-
 const figures = row => Array.isArray(row)
   ? `${short(row[2], 3)} ±${short(row[3], 2)} [${short(row[4], 3)}, ${short(row[5], 3)}]`
   : said(row);
@@ -31,6 +30,16 @@ function statistics(row) {
   return {first: said(first), size, mean, std, min, max, nan, inf, norm};
 }
 
+// The name of a leaf whose box stands in the frame of its module: the label, below that path.
+function named(vertex) {
+  let g = vertex.group;
+  while (!data.groups[g].name) g = data.groups[g].parent;
+  return data.groups[g].name + "." + vertex.lines[0].text.replace(/ ↻\d+$/, "");
+}
+
+// What steps call the boxes that nobody named.
+const called = said(raw.n).split(" ");
+
 const data = {
   vertices: raw.v.map(([kind, group, w, h, lines, flags = 0, op, value, gradient, more = {}], id) =>
     ({id, kind: KINDS[kind], group: group - 1, w, h, kept: flags & 1,
@@ -38,8 +47,8 @@ const data = {
       get lines() { return this.made ||= linesOf(lines, value, gradient); },
       get value() { return statistics(value); },
       get gradient() { return statistics(gradient); },
-      uses: more.uses || 1, of: (more.of || 0) - 1, rule: (more.rule || 0) - 1,
-      name: said(more.name),
+      called: called[id] || "", uses: more.uses || 1, of: (more.of || 0) - 1, rule: (more.rule || 0) - 1,
+      get name() { return said(more.name) || (flags & 16 ? named(this) : ""); },
       line: said(more.line), change: said(more.change), more})),
   edges: raw.e,
   groups: raw.g.map(([parent, kind, w, h, title, tw, th, lines, name, change, out = 0], id) =>

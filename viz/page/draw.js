@@ -4,10 +4,12 @@ const layers = {};
 for (const name of ["frames", "edges", "boxes", "over"]) {
   layers[name] = scene.appendChild(svg("g", {class: name}));
 }
+// A reader hears of each box where its arrows come from and go to.
+set(layers.edges, {"aria-hidden": true});
 const style = Object.fromEntries(KINDS.map(kind => [kind.name, kind]));
 const opened = new Set(raw.o);
 // What is placed: boxes and frames, arrows with their ways, and where each vertex is.
-const MANY = 600, FAR = 0.45;
+const MANY = 600, FAR = 0.55;
 let boxes = [], frames = [], arrows = [], at = [], size = [0, 0];
 // What is drawn lies still while the eye moves over it: the browser then moves a picture.
 let eye = {x: 0, y: 0, k: 1}, drawn = null, tiny = false;
@@ -102,6 +104,12 @@ function whole(arrow) {
     const trunk = whole(other);
     for (let i = 0; i < trunk.length; i += 3) {
       if (same(trunk[i], points[0])) return [...trunk.slice(0, i), ...points];
+      // Or it leaves where the other one runs straight on.
+      const [x, y] = trunk[i], [at, from] = points[0], next = trunk[i + 3];
+      if (next && y < from && from < next[1] && Math.abs(x - at) + Math.abs(next[0] - at) < 0.01) {
+        const third = (from - y) / 3;
+        return [...trunk.slice(0, i + 1), [x, y + third], [x, from - third], ...points];
+      }
     }
   }
   return points;
@@ -154,7 +162,7 @@ function draw(fresh) {
   }
   for (const old of [...layers.boxes.children]) if (!old.dataset.key) old.remove();
   for (const old of [...layers.frames.children]) if (!old.dataset.key) old.remove();
-  over(close);
+  over();
 }
 
 // Too many to read: one path for all that look alike.
@@ -178,7 +186,7 @@ function drawTiny(near, close, around) {
   }
   layers.edges.replaceChildren(...Object.entries(ways).map(([name, d]) =>
     svg("path", {class: name + " line", d})));
-  over(close);
+  over();
 }
 
 function edge(arrow) {
@@ -238,11 +246,13 @@ function paint(box, element) {
     parts.push(svg("circle", {class: "sign", r: 7}),
       svg("text", {class: "signed", y: 4}, SIGNS[what.change]));
   }
-  const tag = tagAt(box);
+  const tag = markAt(box);
   if (tag) {
-    const width = n1(tag.length * 6.4 + 9);
-    parts.push(svg("rect", {class: "tab", x: -7, y: -12, width, height: 14, rx: 4}),
-      svg("text", {class: "tag", x: -2, y: -1.5}, tag));
+    const width = n1(tag.length * 6.4 + 9), busy = tagAt(box);
+    const group = svg("g", {transform: `scale(${far ? 1.8 : 1})`});
+    if (busy) group.append(svg("rect", {class: "tab", x: -7, y: -12, width, height: 14, rx: 4}));
+    group.append(svg("text", {class: busy ? "tag" : "called", x: -2, y: -1.5}, tag));
+    parts.push(group);
   }
   element.replaceChildren(...parts);
 }

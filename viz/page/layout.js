@@ -1,8 +1,8 @@
 // Where boxes and edges go: viz/layout of the library, function by function, so that the page lays
 // itself out anew when a frame opens or closes. Both give the same numbers: the same operations on
 // the same floats in the same order, and sorts that are stable. The comments are there.
-const PORT = -1, MANY_DUMMIES = 60000, LONG = 32, MUCH_WORK = 100000, STARTS = 8;
-const EXCHANGED = 4000, EXCHANGES = 8, MUCH_GAIN = 400;
+const PORT = -1, MANY_DUMMIES = 20000, LONG = 32, MUCH_WORK = 200000, STARTS = 8;
+const EXCHANGED = 8000, EXCHANGES = 8, MUCH_GAIN = 400;
 const BETWEEN_BOXES = 26, BETWEEN_LINES = 14;
 const WEAK = 1e-5, BENDS = 1e-3, CHAIN = 1e8, STIFF = 1e4, FIXED = 1e12, HAIR = 0.01;
 const BETWEEN_ROWS = 38, STEEPNESS = 0.1, AT_MOST = 120, AT_BORDER = 16, PAD = 16, BESIDE = 10;
@@ -59,6 +59,23 @@ function sort(level) {
   level.units = order;
 }
 
+function reading(n, edges) {
+  const into = lists(n), result = fill(n, true), read = [], seen = fill(n, false), stack = [];
+  edges.forEach(([u, v], k) => {
+    into[v].push(k);
+    result[u] = false;
+  });
+  for (let v = n - 1; v >= 0; v--) if (result[v]) stack.push(...into[v].slice().reverse());
+  while (stack.length) {
+    const k = stack.pop(), u = edges[k][0];
+    read.push(k);
+    if (seen[u]) continue;
+    seen[u] = true;
+    for (const next of into[u].slice().reverse()) stack.push(next);
+  }
+  return read;
+}
+
 function levels(n, edges, homes, parents) {
   const plan = Array.from({length: parents.length + 1}, () => (
     {units: [], values: [], starts: [], links: [], number: new Map(), shared: new Map()}));
@@ -111,7 +128,7 @@ function network(ins, sizes, outs) {
     row: fill(n, 0), rows: [], above: lists(n), below: lists(n),
     aboveAside: lists(n), belowAside: lists(n),
     aboveLean: fill(n, 0), belowLean: fill(n, 0), abovePorts: lists(n), belowPorts: lists(n),
-    start: [], startAt: [], links: [], endAt: [], computed: fill(ins, false),
+    start: [], startAt: [], links: [], endAt: [], computed: [], state: [],
     side: fill(n, false), gathered: fill(n, false), frame: fill(n, false), paths: [],
   };
 }
@@ -221,9 +238,9 @@ function assign(net, framed) {
     row[v] = framed ? 1 : 0;
     for (const u of parents[v]) {
       row[v] = max(row[v], row[u] + 1);
-      const alone = loose[u] && children[u][0] === children[u].at(-1);
+      const alone = loose[u] && (!parents[u].length || children[u][0] === children[u].at(-1));
       loose[v] = loose[v] && alone;
-      if (!alone && (parents[u].length || u < net.ins)) holding[v].push(u);
+      if (!alone) holding[v].push(u);
     }
     row[v] += late[v];
     bottom = max(bottom, row[v]);
@@ -237,7 +254,13 @@ function assign(net, framed) {
     if (use === children[v].at(-1)) net.side[v] = net.side[use]
       || parents[use].some((u) => u !== v && (!early[u] || row[u] > row[v]));
   }
-  for (let v = 0; v < n; v++) for (const u of parents[v]) reach[u] = max(reach[u], row[v]);
+  const low = row.slice();
+  for (let v = net.boxes - 1; v >= net.ins; v--) if (children[v].length)
+    low[v] = max(low[v], least(children[v].map((child) => low[child])) - 1 - (last[v] - late[v]));
+  children.forEach((below, u) => {
+    const two = [...new Set(below)].map((v) => low[v]).sort((a, b) => b - a)[1] ?? 0;
+    reach[u] = most(below.map((v) => row[v]), two);
+  });
   for (let v = net.boxes - 1; v >= net.ins; v--) {
     if (children[v].length) {
       let use = least(children[v].map((child) => row[child])) - (last[v] - late[v]);
@@ -277,22 +300,22 @@ function wrap(net, parents, children) {
 
 // order.py
 function order(net, nets) {
-  const n = max(1, net.row.length);
-  let [best, fewest] = sweep(net, 0);
-  const starts = min(STARTS, max(2, Math.floor(800 / nets)), Math.floor(MUCH_WORK / (20 * n)));
+  const size = max(1, net.below.reduce((total, below) => total + below.length, net.row.length));
+  let [best, fewest] = sweep(net, 0, size);
+  const starts = min(STARTS, max(2, Math.floor(800 / nets)), Math.floor(MUCH_WORK / (20 * size)));
   for (let start = 1; start < starts && fewest; start++) {
-    const [rows, crossings] = sweep(net, start);
+    const [rows, crossings] = sweep(net, start, size);
     if (crossings < fewest) [best, fewest] = [rows, crossings];
   }
   net.rows = best;
 }
 
-function sweep(net, start) {
+function sweep(net, start, size) {
   const rows = net.rows = first(net, start), place = fill(net.row.length, 0);
   for (const line of rows) line.forEach((v, i) => place[v] = i);
   const copy = () => rows.map((line) => line.slice());
   let best = copy(), fewest = crossings(net, place), stale = 0;
-  const turns = min(12, max(2, Math.floor(MUCH_WORK / max(1, net.row.length))));
+  const turns = min(12, max(1, Math.floor(MUCH_WORK / size)));
   for (let turn = 0; turn < turns && fewest && stale < 3; turn++) {
     const flip = turn % 2 === 1;
     for (let r = 1; r < rows.length; r++)
@@ -303,7 +326,7 @@ function sweep(net, start) {
     stale++;
     if (count < fewest) [best, fewest, stale] = [copy(), count, 0];
   }
-  if (fewest && net.row.length <= EXCHANGED) {
+  if (fewest && size <= EXCHANGED) {
     net.rows = best;
     fewest = exchange(net);
   }
@@ -343,7 +366,7 @@ function gain(left, right) {
 function first(net, start) {
   const rows = lists(most(net.row, 0) + 1), seen = fill(net.row.length, false), sinks = [];
   for (let v = net.boxes; v < net.boxes + net.outs; v++) sinks.push(v);
-  for (let v = net.boxes - 1; v >= 0; v--) sinks.push(v);
+  for (let v = 0; v < net.boxes; v++) sinks.push(v);
   for (const sink of sinks) {
     const stack = net.below[sink].length ? [] : [sink];
     while (stack.length) {
@@ -376,33 +399,26 @@ function barycentre(line, near, lean, place, flip) {
 }
 
 function crossings(net, place) {
-  let total = turned(net, place);
-  for (const line of net.rows) {
-    const sorted = [];
-    for (const v of line) {
-      for (const end of ends(net, v, place)) {
-        let low = 0, high = sorted.length;
-        while (low < high) {
-          const middle = (low + high) >> 1;
-          if (end < sorted[middle]) high = middle;
-          else low = middle + 1;
-        }
-        total += sorted.length - low;
-        sorted.splice(low, 0, end);
-      }
-    }
-  }
+  const state = net.state.map((v, i) => [place[v], place[net.boxes + i]]);
+  state.sort((a, b) => a[0] - b[0]);
+  let total = inversions(state.map((pair) => pair[1]));
+  for (const line of net.rows) total += inversions(line.flatMap((v) => ends(net, v, place)));
   return total;
 }
 
-function turned(net, place) {
-  const ins = [], outs = [];
-  for (let v = 0; v < net.ins; v++) if (net.computed[v]) ins.push(place[v]);
-  for (let v = net.boxes; v < net.boxes + net.outs; v++) outs.push(place[v]);
+function inversions(ends) {
   let total = 0;
-  if (ins.length === outs.length)
-    for (let i = 0; i < ins.length; i++)
-      for (let j = 0; j < i; j++) total += (ins[i] < ins[j]) !== (outs[i] < outs[j]);
+  const sorted = [];
+  for (const end of ends) {
+    let low = 0, high = sorted.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (end < sorted[middle]) high = middle;
+      else low = middle + 1;
+    }
+    total += sorted.length - low;
+    sorted.splice(low, 0, end);
+  }
   return total;
 }
 
@@ -411,8 +427,10 @@ function columns(net) {
   const n = net.row.length, {above: over, below: under, boxes, outs, width} = net;
   const line = net.row.map((_, v) => !(net.ins <= v && v < boxes));
   const source = net.row.map((_, v) => !line[v] && (!over[v].length || net.side[v]));
-  const dummies = net.row.map((_, v) => v >= boxes + outs
-    && (most(over[v], -1) >= net.ins || least(under[v]) >= boxes));
+  const dummies = net.row.map((_, v) => {
+    const up = most(over[v], -1);
+    return v >= boxes + outs && (up >= net.ins || under[up].length > 1 || least(under[v]) >= boxes);
+  });
   const weights = [CHAIN, BENDS, STIFF];
   const pulls = (near, aside) => near.map((around, v) => around.map((u, i) => [
     u, source[u] || source[v] ? WEAK : weights[dummies[v] + dummies[u]], aside[v][i]]));
@@ -429,14 +447,14 @@ function columns(net) {
       at += gap[i];
     });
   }
-  const turns = n < 3000 ? 9 : 5, reversed = rows.slice().reverse();
+  const turns = n < 3000 ? 9 : n < 20000 ? 5 : 3, reversed = rows.slice().reverse();
   for (let turn = 0; turn <= turns; turn++) {
     if (turn === turns) {
       straighten(net, gaps, dummies, x);
       align(net, rows, x);
     }
     const up = turn % 2 === 1;
-    if (turn === turns - 4) {
+    if (turn === max(1, turns - 4)) {
       for (let v = boxes + outs; v < n; v++) {
         if (!dummies[v]) continue;
         const before = most(over[v], -1), after = most(under[v], -1);
@@ -471,16 +489,13 @@ function columns(net) {
 }
 
 function align(net, rows, x) {
-  const count = net.computed.filter(Boolean).length;
-  if (!count || count !== net.outs) return;
+  if (!net.state.length) return;
   const [row, gap] = rows[0], leave = [];
   for (let v = net.boxes; v < net.boxes + net.outs; v++) leave.push(v);
   leave.sort((a, b) => x[a] - x[b]);
-  const wish = row.map((v) => x[v]), weight = fill(row.length, WEAK);
+  const state = new Set(net.state), weight = row.map((v) => state.has(v) ? 1 : WEAK);
   let next = 0;
-  row.forEach((v, i) => {
-    if (net.computed[v]) [wish[i], weight[i]] = [x[leave[next++]], 1];
-  });
+  const wish = row.map((v) => x[state.has(v) ? leave[next++] : v]);
   isotonic(wish, weight, gap).forEach((at, i) => x[row[i]] = at);
 }
 
@@ -568,8 +583,12 @@ function place(net, x, title) {
   if (title) {
     left -= PAD;
     right += PAD;
-    for (let v = 0; v < net.ins; v++) left = min(left, x[v] - BESIDE - title[0]);
-    right = max(right, left + title[0] + BESIDE);
+    const beside = title[0] + BESIDE, first = least(x.slice(0, net.ins));
+    if (first === Infinity) {
+      const spare = 0.5 * max(0, beside - (right - left));
+      left -= spare;
+      right += spare;
+    } else if (first - beside < left) [left, right] = [first - beside, max(right, first + beside)];
     if (!net.outs) height += PAD;
   }
   for (let v = net.ins; v < net.boxes; v++) {
@@ -584,7 +603,7 @@ function place(net, x, title) {
   };
 }
 
-function cut(level, sizes, placed, computed) {
+function cut(level, sizes, placed, depth) {
   const n = sizes.length, {units, values, starts, links} = level;
   const inner = (unit) => unit >= n ? placed[unit - n] : null;
   const entering = values.filter((_, i) => starts[i] === PORT);
@@ -593,7 +612,11 @@ function cut(level, sizes, placed, computed) {
     const frame = inner(unit);
     return frame ? [frame.width, frame.height] : sizes[unit];
   }), outs);
-  net.computed = entering.map((u) => computed[u]);
+  const deep = entering.map((u, v) => [depth[u], v]).sort((a, b) => b[0] - a[0]);
+  net.computed = entering.map((u) => depth[u] > 0);
+  const last = deep[outs - 1]?.[0];
+  if (last && !(deep[outs]?.[0] >= last))
+    net.state = deep.slice(0, outs).map(([, v]) => v).sort((a, b) => a - b);
   const vertex = new Map(units.map((unit, i) => [unit, net.ins + i]));
   for (const unit of units) if (unit >= n) net.frame[vertex.get(unit)] = true;
   let port = 0;
@@ -700,14 +723,16 @@ function joined(ways, drawn) {
 }
 
 // __init__.py
-function layered(sizes, edges, inside = null, frames = []) {
-  const n = sizes.length, homes = inside ?? fill(n, -1), computed = fill(n, false);
+function layered(sizes, given, inside = null, frames = []) {
+  const n = sizes.length, homes = inside ?? fill(n, -1), depth = fill(n, 0);
+  const read = reading(n, given), edges = read.map((k) => given[k]), routes = [];
   const [plan, ways] = levels(n, edges, homes, frames.map(([parent]) => parent));
-  for (const [, v] of edges) computed[v] = true;
+  for (const [u, v] of edges.slice().sort((a, b) => a[1] - b[1]))
+    depth[v] = max(depth[v], depth[u] + 1);
   const placed = [];
   let page;
   for (let f = frames.length - 1; f >= -1; f--) {
-    const level = plan[f + 1], net = cut(level, sizes, placed, computed);
+    const level = plan[f + 1], net = cut(level, sizes, placed, depth);
     assign(net, f >= 0);
     thread(net);
     order(net, plan.length);
@@ -729,8 +754,9 @@ function layered(sizes, edges, inside = null, frames = []) {
     });
     return draw(here, corner);
   });
+  joined(ways, drawn).forEach((route, i) => routes[read[i]] = route);
   return {
-    centres, routes: joined(ways, drawn), width: page.width, height: page.height,
+    centres, routes, width: page.width, height: page.height,
     frames: placed.map(({width, height}, f) => [...corners[f], width, height]),
   };
 }

@@ -24,15 +24,17 @@ function zoom(factor, x = room().width / 2, y = room().height / 2) {
   look({x: x - f * (x - eye.x), y: y - f * (y - eye.y), k});
 }
 
-// The whole graph; `readable`: or as much of its top as can be read. It stays so in a room that
-// changes, as a notebook's does that is still being filled, until somebody looks elsewhere.
+// The whole graph; `readable`: or, where names could not be read then, its top. It stays so in a
+// room that changes, as a notebook's does that is still being filled, until somebody looks elsewhere.
 let home = null, how = false;
 function fit(readable) {
   const {width, height} = room(), gap = 24;
   const across = (width - 2 * gap) / (size[0] || 1), down = (height - 2 * gap) / (size[1] || 1);
-  const all = Math.min(across, down, 1.25), top = readable && all < 0.5 && boxes.length <= MANY;
-  const k = top ? within(across, 0.5, 0.9) : Math.max(all, 0.005);
-  look({k, x: (width - k * size[0]) / 2, y: Math.max(gap, (height - k * size[1]) / 2)});
+  const all = Math.min(across, down, 1.25), top = readable && all < 0.38 && boxes.length <= MANY;
+  const k = top ? within(across, 0.45, 0.9) : Math.max(all, 0.005);
+  // What is wider than the room begins with the first box.
+  const wide = top && across < k, middle = wide ? boxes[0].x + boxes[0].w / 2 : size[0] / 2;
+  look({k, x: width / 2 - k * middle, y: Math.max(gap, (height - k * size[1]) / 2)});
   home = eye;
   how = readable;
 }
@@ -96,7 +98,8 @@ function under(event) {
 }
 
 const hands = new Map();
-let moved = 0;
+// How far the hand moved since it came down, and what it tapped last, and when.
+let moved = 0, tapped = {};
 field.onpointerdown = event => {
   hands.set(event.pointerId, event);
   listHits(false);
@@ -124,11 +127,18 @@ field.onpointermove = event => {
 field.onpointerup = field.onpointercancel = event => {
   const known = hands.delete(event.pointerId), box = under(event);
   if (!known || moved >= 4 || event.type !== "pointerup") return;
+  const twice = box && tapped.key === box.key && event.timeStamp - tapped.when < 400;
+  tapped = {key: box && box.key, when: event.timeStamp};
   if (!box) choose(null);
+  else if (twice && box.vertex) { choose(null); jump(box); }
   else if (event.shiftKey && !box.frame) choose(box);
   else act(box);
+  if (event.pointerType !== "touch") return;
+  const {left, top} = room();
+  showTip(box && box.vertex && chosen ? box : null, event.clientX - left, event.clientY - top);
 };
-field.onpointerleave = () => showTip(null);
+// A finger leaves as soon as it has tapped.
+field.onpointerleave = event => { if (event.pointerType !== "touch") showTip(null); };
 // A press of the pointer leaves the keys where they were.
 field.onmousedown = event => event.preventDefault();
 // Inside another page the wheel is that page's, but with Ctrl.
@@ -178,8 +188,8 @@ function neighbour(box, dx, dy) {
 
 const ways = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1]};
 const keys = {
-  Home: () => go(0), End: () => go(past), ",": () => go(now - 1), ".": () => go(now + 1),
-  " ": () => play(!playing),
+  Home: () => go(0), End: () => go(past), ",": () => stride(-1), ".": () => stride(1),
+  " ": () => play(!playing), p: () => play(!playing),
   "+": () => zoom(1.25), "=": () => zoom(1.25), "-": () => zoom(0.8), 0: () => fit(),
   "/": () => find("seek").focus(), n: () => visit(hit + 1), N: () => visit(hit - 1),
   e: () => foldAll(true), c: () => foldAll(false), "?": () => help(),
@@ -201,10 +211,11 @@ document.addEventListener("keydown", event => {
   const pressed = key === " " || key === "Enter";
   if (target.matches("select") || pressed && target.matches("button,input[type=checkbox]")) return;
   const box = graph.contains(target) && item(target.dataset.key), way = ways[key];
-  if (way && !find("steps").hidden && (!box || event.shiftKey)) go(now + way[0] + way[1]);
+  if (way && !find("steps").hidden && (!box || event.shiftKey)) stride(way[0] + way[1]);
   else if (way && box) focus(neighbour(box, ...way));
-  else if (box && key === "Enter") act(box);
+  else if (box && pressed) act(box);
   else if (box && key === "h" && !box.frame) choose(box);
+  else if (box && key === "s") jump(box);
   else if (box && key === "x") {
     const g = box.vertex ? box.what.group : box.group ? box.what.parent : box.what.id;
     if (g >= 0) toggle("f" + g);
@@ -226,9 +237,9 @@ function help() {
 
 const press = (id, what) => { find(id).onclick = what; };
 press("first", () => go(0));
-press("back", () => go(now - 1));
+press("back", () => stride(-1));
 press("play", () => play(!playing));
-press("on", () => go(now + 1));
+press("on", () => stride(1));
 press("last", () => go(past));
 press("unfold", () => foldAll(true));
 press("fold", () => foldAll(false));
@@ -258,7 +269,6 @@ find("at").max = past;
 find("at").oninput = event => { play(false); go(+event.target.value); };
 find("overlay").onchange = event => {
   overlay = event.target.value;
-  graph.classList.toggle("overlay", overlay !== "role");
   rescale();
   draw();
   legend();
@@ -268,7 +278,21 @@ for (const name in overlays) {
 }
 find("flow").parentNode.hidden = !most || explained;
 find("flow").onchange = event => { flow = event.target.checked; draw(); legend(); };
-new ResizeObserver(() => eye === home ? fit(how) : draw(true)).observe(field);
+// On paper is what is in sight of the graph, as large as the paper takes.
+onbeforeprint = () => {
+  const {width, height} = room(), {x, y, k} = eye, gap = 12;
+  const [left, top] = [within(x - gap, 0, width), within(y - gap, 0, height)];
+  const right = within(x + k * size[0] + gap, 0, width);
+  const bottom = within(y + k * size[1] + gap, 0, height);
+  draw();
+  set(graph, {viewBox: [left, top, right - left, bottom - top].join(" ")});
+};
+onafterprint = () => graph.removeAttribute("viewBox");
+new ResizeObserver(() => {
+  if (graph.hasAttribute("viewBox")) return;
+  if (eye === home) fit(how);
+  else draw(true);
+}).observe(field);
 place();
 focused = boxes.length ? boxes[0].key : "";
 // The legend first: it takes room.

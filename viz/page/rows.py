@@ -9,7 +9,8 @@ r   roles of lines: name, height
 v   boxes: kind (its place in `STYLES`), group + 1, width, height, lines, flags, op, value,
     gradient, more.
     Lines are the label, then role and text of each other one, the role + 20 for a note;
-    the text is only its sign where the array gives the rest. Flags are the sum of `_FLAGS`.
+    the text is only its sign where the array gives the rest. Flags are the sum of `_FLAGS`;
+    with the last of them the name is the label, below the path of the innermost group.
     An array is its first values, or in a row with these its size, mean, deviation, least,
     greatest, the number of NaN and of infinities. More is by name, see `_more`
 e   edges: source, target, operand, norm, share, change
@@ -18,6 +19,7 @@ g   groups: parent + 1, kind, width, height, title, its width, its height, lines
 t   steps: phase (0 forward, 1 seed, 2 backward), box, caption, edge + 1, nth, count, sent,
     total; the last two are empty where they are what the box says at last
 o   the open groups
+n   what steps call each box that nobody named, with spaces between; "" for the others
 l   the legend: sign, words
 c   the caption
 ==  ====================================================================================
@@ -32,6 +34,7 @@ from typing import Any
 from ..boxes import CHANGES, META_SIZE, STYLES, Box, frame_title, role
 from ..contents import Contents, contents
 from ..ir import Graph, Step, Vertex
+from ..names import local, names_of
 from ..summary import Summary
 from ..text import clean, fit, number, width
 
@@ -40,7 +43,7 @@ __all__ = ["encode"]
 #: The order of the operands of these does not matter, so it need not be told.
 _SYMMETRIC = {"add", "multiply", "maximum", "minimum", "fmax", "fmin", "logaddexp", "hypot"}
 
-_FLAGS = {"kept": 1, "origin": 2, "gradient_origin": 4, "ordered": 8}
+_FLAGS = {"kept": 1, "origin": 2, "gradient_origin": 4, "ordered": 8, "within": 16}
 _PHASES = {"forward": 0, "seed": 1, "backward": 2}
 #: The height of the line that counts contributions, and the sign before an open group's title.
 _COUNTED, _SIGN = 14.0, 16.0
@@ -59,10 +62,11 @@ def encode(
     vertices = []
     for vertex, box in zip(graph.vertices, boxes, strict=True):
         value, gradient = _array(vertex.value), _array(vertex.gradient)
+        within = _within(graph, vertex, box)
         vertices.append([
             kinds.index(role(vertex)), _up(vertex.group), *_size(box, counts.get(vertex.id, 1)),
-            _lines(box, known, value, gradient), _flags(vertex), vertex.op or "", value, gradient,
-            _more(vertex),
+            _lines(box, known, value, gradient), _flags(vertex, within), vertex.op or "", value,
+            gradient, _more(vertex, box, within),
         ])  # fmt: skip
     edges = [
         [e.source, e.target, e.operand, _round(e.norm), _round(e.share), e.change]
@@ -80,10 +84,17 @@ def encode(
         "e": edges,
         "g": groups,
         "t": steps,
+        "n": _called(graph) if steps else "",
         "l": _signs(graph),
         "c": clean(graph.caption),
     }
     return {**_shared(rows), "o": sorted(opened)}
+
+
+def _called(graph: Graph) -> str:
+    """What the words of steps call the boxes that nobody named."""
+    names = names_of(graph.vertices)
+    return " ".join("" if v.name else name for v, name in zip(graph.vertices, names, strict=True))
 
 
 def _counts(graph: Graph) -> dict[int, int]:
@@ -126,10 +137,24 @@ def _figures(row: Any) -> str:
     return f"{number(mean)} ±{number(std, 2)} [{number(low)}, {number(high)}]"
 
 
-def _flags(vertex: Vertex) -> int:
+def _within(graph: Graph, vertex: Vertex, box: Box) -> bool:
+    """Whether the box says the name of a leaf less the path of the frame around, and all of it."""
+    if vertex.op is not None or not vertex.name:
+        return False
+    name = local(graph, vertex.name, vertex.group)
+    return name != vertex.name and name == _said(vertex, box)
+
+
+def _said(vertex: Vertex, box: Box) -> str:
+    """The label of a box, without the count of uses."""
+    return box.lines[0].text.removesuffix(f" ↻{vertex.uses}")
+
+
+def _flags(vertex: Vertex, within: bool) -> int:
     ordered = vertex.op is not None and vertex.op not in _SYMMETRIC
     held = {"kept": vertex.kept, "origin": vertex.origin,
-            "gradient_origin": vertex.gradient_origin, "ordered": ordered}  # fmt: skip
+            "gradient_origin": vertex.gradient_origin, "ordered": ordered,
+            "within": within}  # fmt: skip
     return sum(_FLAGS[name] for name, on in held.items() if on)
 
 
@@ -144,11 +169,12 @@ def _array(summary: Summary | None) -> Any:
     return [first, summary.size, *map(_round, statistics), summary.nan, summary.inf]
 
 
-def _more(vertex: Vertex) -> dict[str, Any]:
+def _more(vertex: Vertex, box: Box, within: bool) -> dict[str, Any]:
     """What few boxes have; defaults are left out."""
-    name = vertex.name if vertex.name and vertex.op is not None else ""
+    name = vertex.name or ""
+    told = within or (_said(vertex, box) == name if vertex.op is None else vertex.label == name)
     more = {
-        "name": name if name and not vertex.label.startswith(name) else "",
+        "name": "" if told else name,
         "line": vertex.line,
         "seconds": _round(vertex.seconds),
         "back": _round(vertex.backward_seconds),
@@ -205,7 +231,9 @@ def _step(step: Step, graph: Graph, finals: list[str]) -> list[Any]:
     taker = step.vertex if step.edge is None else graph.edges[step.edge].source
     said = finals[taker]
     sent = "" if step.sent == said else step.sent
-    total = "" if step.total in (said, "") or (step.nth == 1 and sent) else step.total
+    # A sum that is not known is none of the texts that are left out.
+    total = step.total or ("" if step.nth == 1 else "…")
+    total = "" if total == said or (step.nth == 1 and sent) else total
     return [
         _PHASES[step.phase], step.vertex, step.caption, _up(step.edge),
         step.nth if step.count > 1 else 0, step.count if step.count > 1 else 0, sent, total,

@@ -5,19 +5,21 @@ const listed = () => things ||= [
   ...data.groups.map(g => ({key: "g" + g.id, title: g.title, group: g.parent})),
   ...data.vertices.map(v => ({key: "v" + v.id, title: titleOf(v), group: v.group, vertex: v}))];
 
-function pathOf(thing) {
-  const names = [];
-  for (let g = thing.group; g >= 0; g = data.groups[g].parent) names.unshift(data.groups[g].title);
-  return names.join(" › ");
+// The groups around a box or group, the outermost first.
+function around({group}) {
+  const list = [];
+  for (let g = group; g >= 0; g = data.groups[g].parent) list.unshift(data.groups[g]);
+  return list;
 }
+const pathOf = thing => around(thing).map(group => group.title).join(" › ");
 
 function textOf(thing) {
   const v = thing.vertex;
   if (thing.text === undefined) {
     const g = v ? null : data.groups[thing.key.slice(1)];
-    const own = v ? [v.lines[0].text, v.op, v.kind.says] : [g.kind, g.name];
-    thing.text = [thing.title, ...own, pathOf(thing)]
-      .join("\n").toLowerCase();
+    const own = v ? [v.lines[0].text, v.called, v.op, v.kind.says] : [g.kind, g.name];
+    const names = around(thing).map(group => group.name);
+    thing.text = [thing.title, ...own, pathOf(thing), ...names].join("\n").toLowerCase();
   }
   return thing.text;
 }

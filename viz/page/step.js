@@ -18,13 +18,25 @@ const arrived = vertex => arrives[holder(vertex.id)].filter(i => i <= now).lengt
 const complete = vertex => !backward || now === past || (arrives[holder(vertex.id)].length
   ? arrived(vertex) === arrives[holder(vertex.id)].length : vertex.gradient === null);
 
+// What has come so far, at a step that brought some: a row leaves out what the box says at last.
+const soFar = (step, final) => step.total || step.nth === 1 && step.sent || final;
+
+// How much of a closed group is done, once something is.
+function part(list, sign) {
+  const due = list.filter(v => sign === "=" ? computed[v.id] : arrives[v.id].length);
+  const done = due.filter(sign === "=" ? isComputed : complete).length;
+  return list.length > 1 && done ? ` ${done} of ${due.length} done` : " not yet";
+}
+
 // The lines of a box at this step: what is not known yet says so.
 function linesAt(box) {
   const {vertex, group, frame, what} = box;
   if (frame) return [what.titled];
   if (now === past && !vertex) return what.lines;
   const list = vertex ? [vertex] : group.members;
-  const ready = list.every(isComputed), whole = list.every(complete);
+  // A closed group has what its result has; without a single one, what all of its boxes have.
+  const asked = group && group.out >= 0 ? [data.vertices[group.out]] : list;
+  const ready = asked.every(isComputed), whole = asked.every(complete);
   const due = vertex ? arrives[vertex.id] : [];
   const count = due.length ? arrived(vertex) : 0;
   const last = count && steps[due[count - 1] - 1];
@@ -35,10 +47,9 @@ function linesAt(box) {
     if (sign === "=" ? ready : sign !== "∇" || whole) return line;
     // A second line of a sign says where a NaN began.
     if (again) return {...line, text: ""};
-    if (sign === "=") return {...line, role: "value", note: true, text: "= not yet"};
-    if (!count) return {...line, role: "gradient", note: true, text: "∇ not yet"};
-    const total = last.total || last.sent || line.text.slice(2);
-    return {...line, role: "gradient", text: "∇ " + total};
+    const role = sign === "=" ? "value" : "gradient";
+    if (!count) return {...line, role, note: true, text: sign + part(list, sign)};
+    return {...line, role, text: "∇ " + soFar(last, line.text.slice(2))};
   });
   const of = due.length ? steps[due[0] - 1].count : 1;
   if (of > 1) {
@@ -65,7 +76,13 @@ function states(box) {
   return classes;
 }
 
-// What a step does here, said by a sign, so that colour is not needed.
+// What a step does here, said by a sign, so that colour is not needed; and before it what the words
+// of the steps call a box that nobody named.
+function markAt(box) {
+  const called = current() && box.vertex && box.what.called;
+  return [called, tagAt(box)].filter(Boolean).join(" ");
+}
+
 function tagAt(box) {
   const step = current();
   if (!step || box.frame) return "";
@@ -106,16 +123,55 @@ function both(a, b) {
 function caption() {
   const step = current();
   if (now === 0) return ["Before the first step: only what is given is known.", ""];
-  if (!step) return [raw.c || "The whole picture.", ""];
+  if (!step) return [said(raw.c) || "The whole picture.", ""];
   let more = "";
   if (step.phase) {
     const v = data.vertices[holder(taker(step))];
     const final = (v.lines.find(line => line.text[0] === "∇") || {text: ""}).text.slice(2);
-    const of = step.count > 1 ? `${step.nth} of ${step.count} contributions` : "";
-    const sent = step.sent || final, total = step.total || (step.nth === 1 ? sent : final);
-    more = `gradient of ${titleOf(v)}: ` + (of ? `${of}; this one ${sent}, so far ${total}` : sent);
+    const of = step.count > 1 ? `${step.nth} of ${step.count} contributions; ` : "";
+    const sent = step.sent || final, total = soFar(step, final);
+    more = `gradient of ${v.called || titleOf(v)}: ${of}`
+      + (step.nth > 1 ? `this one ${sent}, so far ${total}` : sent);
+  }
+  const [first, last] = run();
+  if (last > first) {
+    more += `${more && "; "}${now - first + 1} of ${last - first + 1} steps inside `
+      + `${titleOf(boxes[at[step.vertex]].what)}, which is closed`;
   }
   return [step.caption, more];
+}
+
+// In which closed group all of a step is, and in which pass; 0 for none.
+function inside(i) {
+  const step = steps[i - 1], box = step && boxes[at[step.vertex]];
+  return box && box.group && at[taker(step)] === box.index
+    ? (box.index + 1) * (step.phase ? -1 : 1) : 0;
+}
+
+// The steps around this one that are inside the same closed group: the first and the last.
+function run() {
+  let first = now, last = now;
+  if (inside(now)) {
+    while (inside(first - 1) === inside(now)) first--;
+    while (inside(last + 1) === inside(now)) last++;
+  }
+  return [first, last];
+}
+
+// A step on or back; one from picture to picture: what is inside a closed group is one.
+function stride(by) {
+  let to = now + by;
+  while (inside(to) && inside(to) === inside(to + 1)) to += by;
+  go(to);
+}
+
+// The next step that computes a box or brings it a contribution.
+function jump(box) {
+  const list = box.vertex ? [box.vertex] : box.what.members;
+  const due = list.flatMap(v => [computed[v.id], ...arrives[holder(v.id)]]).filter(Boolean);
+  if (!due.length) return;
+  go(due.sort((a, b) => a - b).find(i => i > now) || due[0]);
+  go(run()[1]);
 }
 
 function go(to, quiet) {
@@ -136,6 +192,6 @@ function go(to, quiet) {
 function play(on) {
   clearInterval(playing);
   if (on && now >= past) go(0);
-  playing = on ? setInterval(() => go(now + 1), 900) : 0;
+  playing = on ? setInterval(() => stride(1), 900) : 0;
   find("play").textContent = on ? "Pause" : "Play";
 }

@@ -98,15 +98,28 @@ function edgeHint(arrow) {
   return parts.join(", ");
 }
 
+// What a reader hears of a box.
 function told(box, lines) {
-  const {what, vertex, frame} = box, parts = lines.map(line => line.text).filter(Boolean);
+  const {what, vertex, frame} = box;
+  const parts = lines.map(({text}) => text.replace(/^= /, "value ").replace(/^∇ /, "gradient "))
+    .filter(Boolean);
   if (!vertex) parts.unshift(frame ? "open group" : "closed group of " + what.members.length);
   else parts.unshift(box.kind.says);
   if (!frame && vertex && !isComputed(vertex)) parts.push("not computed yet");
   if (what.origin) parts.push("first value that is not finite");
   if (what.gradientOrigin) parts.push("first gradient that is not finite");
   if (what.change) parts.push(what.change);
-  return [tagAt(box), ...parts].filter(Boolean).join(", ");
+  if (!frame) parts.push(ends("from", box.into, "source"), ends("to", box.out, "target"));
+  const mark = markAt(box).replace("+∇", "gets a contribution").replace(/[▼▲] /, "");
+  return [mark, ...parts].filter(Boolean).join(", ");
+}
+
+// Where the arrows of a box come from or go to.
+function ends(word, arrows, end) {
+  const names = [...new Set(arrows.map(arrow => boxes[arrow[end]]))].map(({what}) =>
+    [what.called, titleOf(what)].filter(Boolean).join(" "));
+  const more = names.length > 6 ? ` and ${names.length - 5} more` : "";
+  return names.length ? word + " " + names.slice(0, more ? 5 : 6).join(" and ") + more : "";
 }
 
 function rowsOf(name, v) {
@@ -133,9 +146,7 @@ function facts(box) {
   const {more} = what, value = isComputed(what) ? what.value : null;
   const first = data.vertices[holder(what.id)];
   const gradient = complete(first) ? first.gradient : null;
-  const path = [];
-  for (let g = what.group; g >= 0; g = data.groups[g].parent) path.unshift(data.groups[g].title);
-  const rows = [[box.kind.says, what.op], ["in", path.join(" › ")],
+  const rows = [[box.kind.says, what.op], ["in", pathOf(what)],
     ["shape", what.lines.filter(line => line.role === "meta").map(line => line.text).join(" · ")],
     ...(value ? rowsOf("value", value) : [["value", isComputed(what) ? "" : "not yet"]]),
     ...(gradient ? rowsOf("gradient", gradient) : [["gradient", complete(first) ? "" : "not yet"]])];
@@ -152,12 +163,23 @@ function facts(box) {
     rows.push(["ms", short(1e3 * more.seconds, 3) + back]);
   }
   if (what.uses > 1) rows.push(["uses", what.uses]);
+  const due = arrives[holder(what.id)];
+  rows.push(["steps", [computed[what.id], ...due].filter(Boolean).join(", ")],
+    ["called", what.called]);
   if (what.rule >= 0) rows.push(["rule of", titleOf(data.vertices[what.rule])]);
   if (what.origin) rows.push(["!", "first value that is not finite"]);
   if (what.gradientOrigin) rows.push(["!", "first gradient that is not finite"]);
   if (what.change) rows.push(["change", what.change]);
   rows.push(["line", what.line]);
   return rows;
+}
+
+// The title of a box, with all of its path where the frame around said a part of it.
+function entitled({what, vertex}) {
+  const {name} = what, title = vertex ? what.lines[0].text : what.title;
+  const first = title.split(/ [·↻]/)[0];
+  if (!name || title.startsWith(name)) return title;
+  return name.endsWith("." + first) ? name + title.slice(first.length) : name + ": " + title;
 }
 
 const tip = find("tip");
@@ -169,9 +191,7 @@ function showTip(box, x, y) {
     for (const [name, words] of facts(box)) {
       if (words || words === 0) table.append(html("dt", {}, name), html("dd", {}, words));
     }
-    const title = box.vertex ? box.what.lines[0].text : box.what.title;
-    const whole = box.what.name && !title.startsWith(box.what.name);
-    tip.replaceChildren(html("b", {}, (whole ? box.what.name + ": " : "") + title), table);
+    tip.replaceChildren(html("b", {}, entitled(box)), table);
     Object.assign(tip, {box, step: now});
   }
   const space = room();
@@ -199,7 +219,8 @@ function legend() {
     .filter(([sign]) => overlay === "role" || !style[sign]);
   if (frames.length) signs.push(["frame", "open group"]);
   if (boxes.some(box => box.group)) signs.push(["group", "closed group"]);
-  if (current()) {
+  // Always there, or the room would change with the first step.
+  if (steps.length) {
     signs.push(["▼", "computed in this step"], ["▲", "its rule runs back"],
       ["+∇", "gets a contribution"]);
   }
