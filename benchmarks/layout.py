@@ -128,7 +128,7 @@ DOT = ("residual, 499 boxes", "residual, 997 boxes", "recurrent, 25 steps",
 
 def work(name: str, engine: str) -> Job:
     """Lay out one graph."""
-    from viz import dot
+    from viz.drawing import dot
     from viz.layout import layered
 
     sizes, edges, inside, frames = GRAPHS[name]()

@@ -15,7 +15,7 @@ from typing import Any
 from autograd_core import ZERO, Domain, Op, conventions
 from autograd_core.registry import REAL
 from autograd_core.transforms.batching import batching
-from viz.formulas import source
+from viz.recording.formulas import source
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # as a script it stands beside `tests`, not above

@@ -62,6 +62,27 @@ TYPED: dict[str, set[str]] = {"optim": {"nn"}}
 VIZ_READS = {"autograd_core", "autograd_core.graph", "autograd_core.registry"}
 
 
+# The stages of viz, folders and files alike.
+VIZ_STAGES = (
+    "files",
+    "text",
+    "graph",
+    "recording",
+    "layout",
+    "notebook",
+    "drawing",
+    "page",
+    "graph_json",
+    "listing",
+    "flow_graph",
+    "load",
+    "record",
+    "difference",
+    "script",
+    "pictures",
+)
+
+
 @dataclass(frozen=True)
 class Import:
     """One module of ours that a file imports, and where."""
@@ -198,3 +219,20 @@ def test_viz_reads_the_graph_and_the_table() -> None:
 def test_imports_are_found(line: str, module: str, typed: bool) -> None:
     found = list(imports(line, "file.py", "autograd_core.file"))
     assert [(f.module, f.typed) for f in found] == [(module, typed)]
+
+
+def test_viz_flows_from_the_recorded_graph_to_the_drawing() -> None:
+    """Each stage of viz imports from those before it; the front pages from all."""
+    found = {p.relative_to(ROOT / "viz").parts[0].removesuffix(".py") for p in files("viz")}
+    assert found == {*VIZ_STAGES, "__init__", "__main__"}
+    wrong = []
+    for path in files("viz"):
+        own = path.relative_to(ROOT / "viz").parts[0].removesuffix(".py")
+        if own.startswith("__"):
+            continue
+        allowed = {*VIZ_STAGES[: VIZ_STAGES.index(own) + 1]}
+        for one in imports_of(path):
+            parts = one.module.split(".")
+            if parts[0] == "viz" and not one.typed and not allowed.issuperset(parts[1:2]):
+                wrong.append(str(one))
+    assert not wrong

@@ -13,28 +13,27 @@
     images, numbers per layer, and runs over several seeds. They return a figure; ``save_figure``
     writes it, and ``subplots`` makes an empty one in their looks, for drawings of one's own.
 
-The stages are files: `capture` (what there is to draw), `build` and `steps` (from the recorded
-graph to the plain data of `ir`), `share`, `groups` and `view` (what of it is drawn), `boxes` (what
-is written in them), `layout` or `dot` (where they go), `scene` and
-`svg`, or `page` (the drawing).
+The stages are folders: `recording` (what the engine recorded, as boxes, edges and steps), `graph`
+(that as plain data, and what of it is drawn), `layout` (where it goes), `drawing` (SVG, Graphviz,
+handouts) and `page` (the one that steps); `pictures` are those beside the graph.
 """
 
-from .curves import curves, curves_svg, save_curves
 from .difference import difference
-from .dot import DotError
-from .figures import save_figure, subplots
-from .filters import filters
+from .drawing.dot import DotError
+from .drawing.frames import Frames
+from .drawing.looks import Looks
 from .flow_graph import FlowGraph, flow_graph
-from .frames import Frames
-from .images import images
-from .ir import Edge, Graph, Group, Step, Vertex
+from .graph.ir import Edge, Graph, Group, Step, Vertex
+from .graph.summary import Summary
 from .load import load
-from .looks import Looks
+from .pictures.curves import curves, curves_svg, save_curves
+from .pictures.figures import save_figure, subplots
+from .pictures.filters import filters
+from .pictures.images import images
+from .pictures.spread import spread
+from .pictures.statistics import layer_statistics
+from .pictures.surfaces import decision_regions, neuron_surface
 from .record import Recording, record
-from .spread import spread
-from .statistics import layer_statistics
-from .summary import Summary
-from .surfaces import decision_regions, neuron_surface
 
 __all__ = [
     "DotError",

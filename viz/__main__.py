@@ -17,13 +17,13 @@ from typing import Any
 
 from autograd_core import Tensor
 
-from .build import Known
-from .capture import is_module, walk_back
-from .dot import DotError
+from .drawing.dot import DotError
+from .drawing.looks import OVERLAYS
 from .flow_graph import FlowGraph, Options, flow_graph
 from .load import load
-from .looks import OVERLAYS
 from .record import Recording, record
+from .recording.build import Known
+from .recording.capture import is_module, walk_back
 from .script import (
     Failed,
     Refused,

@@ -7,14 +7,14 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, final
 
-from .altered import altered
 from .flow_graph import FlowGraph, Options
-from .groups import group, only_modules
-from .ir import Edge, Graph, Group, Step, Vertex
-from .matching import match
-from .share import share, single
+from .graph.altered import altered
+from .graph.groups import group, only_modules
+from .graph.ir import Edge, Graph, Group, Step, Vertex
+from .graph.matching import match
+from .graph.share import share, single
+from .graph.view import opened_by, view
 from .text import shape_text
-from .view import opened_by, view
 
 __all__ = ["difference"]
 

@@ -14,22 +14,23 @@ from typing import Any, final
 
 from autograd_core import Explanation, Tensor
 
-from . import capture, dot, svg
-from .boxes import Box, frame_title, group_boxes, vertex_boxes, view_boxes
-from .build import Made, build
+from .drawing import dot, svg
+from .drawing.boxes import Box, frame_title, group_boxes, vertex_boxes, view_boxes
+from .drawing.frames import Frames, frames
+from .drawing.looks import Looks
 from .files import write
-from .frames import Frames, frames
+from .graph.groups import group
+from .graph.ir import Edge, Graph, Group, Step, Vertex
+from .graph.share import share
+from .graph.view import View, open_to_depth, opened_at_most, opened_by, view
 from .graph_json import to_json
-from .groups import group
-from .ir import Edge, Graph, Group, Step, Vertex
 from .layout import Layout, layered
 from .listing import listing
-from .looks import Looks
 from .notebook import mimebundle
 from .page import page
-from .share import share
-from .symbolic import symbolic
-from .view import View, open_to_depth, opened_at_most, opened_by, view
+from .recording import capture
+from .recording.build import Made, build
+from .recording.symbolic import symbolic
 
 __all__ = ["FlowGraph", "flow_graph"]
 

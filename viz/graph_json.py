@@ -19,8 +19,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from .ir import SCHEMA, Edge, Graph, Group, Step, Vertex
-from .summary import Summary
+from .graph.ir import SCHEMA, Edge, Graph, Group, Step, Vertex
+from .graph.summary import Summary
 from .text import clean
 
 __all__ = ["from_json", "read", "to_json"]

@@ -14,12 +14,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from .boxes import figures
-from .contents import Contents, contents
-from .ir import Graph, Vertex
-from .names import local, names_of
+from .graph.contents import Contents, contents
+from .graph.ir import Graph, Vertex
+from .graph.names import local, names_of
+from .graph.summary import figures
+from .graph.view import Arrow, View, shown_as
 from .text import shape_text
-from .view import Arrow, View, shown_as
 
 __all__ = ["about", "listing"]
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from .flow_graph import FlowGraph, Options
+from .graph.ir import Group
 from .graph_json import read
-from .ir import Group
 
 __all__ = ["load"]
 

@@ -15,8 +15,8 @@ from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .drawing.frames import Frames
     from .flow_graph import FlowGraph
-    from .frames import Frames
 
 __all__ = ["framed", "frames_bundle", "mimebundle"]
 

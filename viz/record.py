@@ -11,10 +11,10 @@ import autograd_core as ag
 from autograd_core import Inspection, Tensor
 from autograd_core.graph import Node, topological_order
 
-from . import capture
-from .build import Known, build
 from .flow_graph import FlowGraph, Options
 from .notebook import mimebundle
+from .recording import capture
+from .recording.build import Known, build
 
 __all__ = ["Recording", "record"]
 

@@ -19,9 +19,9 @@ from typing import Any, final
 
 from autograd_core import Tensor
 
-from .capture import is_module
 from .flow_graph import FlowGraph
 from .record import Recording
+from .recording.capture import is_module
 
 __all__ = [
     "Failed",

@@ -7,12 +7,13 @@ import numpy as np
 
 import autograd_core as ag
 import nn
-from viz import FlowGraph, flow_graph, svg
-from viz.boxes import Box, frame_title, view_boxes
-from viz.ir import Graph
+from viz import FlowGraph, flow_graph
+from viz.drawing import svg
+from viz.drawing.boxes import Box, frame_title, view_boxes
+from viz.drawing.looks import Looks
+from viz.graph.ir import Graph
+from viz.graph.view import View, view
 from viz.layout import Layout, layered
-from viz.looks import Looks
-from viz.view import View, view
 
 from .golden import timeless
 

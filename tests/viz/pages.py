@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from viz import boxes
-from viz.ir import Edge, Graph, Group, Step, Vertex
+from viz.drawing import boxes
+from viz.graph.ir import Edge, Graph, Group, Step, Vertex
+from viz.graph.summary import figures, summarize
 from viz.page import page
-from viz.summary import summarize
 
 HOSTILE = "</script><img src=x onerror=alert(1)>&amp;\u2028'\"`${1}"
 
@@ -54,7 +54,7 @@ def two_ways() -> Graph:
 
     def back(box: int, edge: int, caption: str, sent: object, total: object, nth: int = 1,
              count: int = 1) -> Step:  # fmt: skip
-        told = [boxes.figures(summarize(np.asarray(array))) for array in (sent, total)]
+        told = [figures(summarize(np.asarray(array))) for array in (sent, total)]
         return Step("backward", box, caption, edge, nth, count, *told)
 
     steps = (

@@ -8,9 +8,9 @@ import random
 from pathlib import Path
 from typing import Any
 
-from viz.groups import group
-from viz.ir import Edge, Graph, Group, Vertex
-from viz.view import View, view
+from viz.graph.groups import group
+from viz.graph.ir import Edge, Graph, Group, Vertex
+from viz.graph.view import View, view
 
 GOLDEN = Path(__file__).with_name("view_golden.json")
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import autograd_core as ag
 from tests.viz.drawings import network, twice
 from viz import flow_graph
-from viz.boxes import (
+from viz.drawing.boxes import (
     FIGURE_SIZE,
     Box,
     box,
@@ -23,10 +23,10 @@ from viz.boxes import (
     hint,
     role,
 )  # fmt: skip
-from viz.contents import contents
-from viz.ir import Edge, Graph, Group, Vertex
-from viz.progress import after, at_step
-from viz.summary import Summary, summarize
+from viz.drawing.progress import after, at_step
+from viz.graph.contents import contents
+from viz.graph.ir import Edge, Graph, Group, Vertex
+from viz.graph.summary import Summary, summarize
 from viz.text import width
 
 

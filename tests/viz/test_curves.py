@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
 from viz import curves, curves_svg, save_curves
-from viz.curves import _ticks
+from viz.pictures.curves import _ticks
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -13,10 +13,10 @@ import nn
 from autograd_core import Tensor, relu, sigmoid, tanh
 from tests.viz.random_graphs import graph, random_graph, vertex
 from viz import difference, flow_graph
-from viz.alignment import align
-from viz.ir import Graph
-from viz.share import single
-from viz.view import view
+from viz.graph.alignment import align
+from viz.graph.ir import Graph
+from viz.graph.share import single
+from viz.graph.view import view
 
 Told = list[tuple[str, str]]
 

@@ -17,9 +17,9 @@ import autograd_core as ag
 import viz
 from tests.viz.drawings import network
 from viz import DotError, FlowGraph, flow_graph, programs
-from viz.boxes import NOW, STYLES
+from viz.drawing.boxes import NOW, STYLES
+from viz.drawing.looks import colour
 from viz.layout import layered
-from viz.looks import colour
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -184,7 +184,7 @@ def test_unknown_engine(tensor: ag.Tensor) -> None:
 def test_the_real_dot_places_every_box() -> None:
     sizes = [(60.0, 40.0), (100.0, 20.0), (50.0, 50.0)]
     edges = [(0, 1), (0, 1), (1, 2), (0, 2)]
-    drawing = viz.dot.place(sizes, edges, 10.0)
+    drawing = viz.drawing.dot.place(sizes, edges, 10.0)
     assert [y for _, y in drawing.centres] == sorted(y for _, y in drawing.centres)
     assert drawing.width < 2 * layered(sizes, edges).width
     for (u, v), (route,) in zip(edges, drawing.routes, strict=True):
@@ -204,7 +204,7 @@ def test_the_real_dot_places_frames_around_their_boxes() -> None:
     sizes = [(60.0, 40.0), (100.0, 20.0), (50.0, 50.0), (30.0, 30.0), (30.0, 20.0)]
     edges = [(0, 1), (1, 2), (2, 3), (0, 3), (3, 4)]
     inside, frames = [-1, 0, 1, 0, -1], [(-1, 180.0, 20.0), (0, 90.0, 20.0)]
-    drawing = viz.dot.place(sizes, edges, 10.0, inside, frames)
+    drawing = viz.drawing.dot.place(sizes, edges, 10.0, inside, frames)
     areas = [
         (x - w / 2, y - h / 2, w, h) for (x, y), (w, h) in zip(drawing.centres, sizes, strict=True)
     ]
@@ -239,7 +239,7 @@ def test_both_engines_draw_the_same_boxes_and_words(tmp_path: Path) -> None:
 
 @needs_dot
 def test_the_text_for_dot_has_frames_colours_and_a_key() -> None:
-    shown = viz.dot.run(FlowGraph(network(), opened=range(9)).dot(), "svg", 20.0).decode()
+    shown = viz.drawing.dot.run(FlowGraph(network(), opened=range(9)).dot(), "svg", 20.0).decode()
     root = ET.fromstring(shown)
     kinds = [g.get("class") for g in root.iter(f"{SVG}g")]
     assert (kinds.count("cluster"), kinds.count("node"), kinds.count("edge")) == (4, 10, 9)

@@ -10,10 +10,10 @@ import pytest
 
 import autograd_core as ag
 import nn
-from viz import FlowGraph, Graph, Group, capture, flow_graph
-from viz.boxes import figures
-from viz.build import build
-from viz.summary import summarize
+from viz import FlowGraph, Graph, Group, flow_graph
+from viz.graph.summary import figures, summarize
+from viz.recording import capture
+from viz.recording.build import build
 from viz.text import shape_text
 
 

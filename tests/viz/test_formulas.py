@@ -14,7 +14,7 @@ import nn
 from autograd_core import Op
 from autograd_core.registry import OPS, ZERO
 from viz import captions, flow_graph, formulas
-from viz.formulas import READABLE, formula
+from viz.recording.formulas import READABLE, formula
 
 RULES = [
     (op, i)

@@ -11,9 +11,10 @@ import pytest
 import autograd_core as ag
 import nn
 from tests.viz.drawings import network, place, twice
-from viz import flow_graph, svg
-from viz.frames import Frames, frames
-from viz.looks import Looks
+from viz import flow_graph
+from viz.drawing import svg
+from viz.drawing.frames import Frames, frames
+from viz.drawing.looks import Looks
 
 SVG = "{http://www.w3.org/2000/svg}"
 

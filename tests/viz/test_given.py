@@ -17,7 +17,7 @@ import nn
 import optim
 import viz
 from nn.estimators import MLPClassifier
-from viz.figures import PALETTE
+from viz.pictures.figures import PALETTE
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 2))

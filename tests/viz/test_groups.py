@@ -13,18 +13,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+import viz.groups
 
 import nn
-import viz.groups
 from autograd_core import Tensor
 from tests.viz.random_graphs import graph, random_graph, random_opened, vertex
 from viz import flow_graph
-from viz.groups import group
-from viz.groups.ancestry import Ancestry
-from viz.groups.repeats import repeated
-from viz.ir import Graph, Group
-from viz.share import share
-from viz.view import opened_at_most, view
+from viz.graph.groups import group
+from viz.graph.groups.ancestry import Ancestry
+from viz.graph.groups.repeats import repeated
+from viz.graph.ir import Graph, Group
+from viz.graph.share import share
+from viz.graph.view import opened_at_most, view
 
 ROOT = Path(__file__).parents[2]
 
@@ -466,7 +466,7 @@ def test_every_group_is_safe(seed: int, crowd: int, monkeypatch: pytest.MonkeyPa
     # So that small graphs are divided as large ones are.
     for name in ("_CROWD", "_CROWD_OF_MODULES", "_WHOLE"):
         monkeypatch.setattr(viz.groups, name, crowd)
-    monkeypatch.setattr("viz.groups.parts._BAND", max(3, crowd // 2))
+    monkeypatch.setattr("viz.graph.groups.parts._BAND", max(3, crowd // 2))
     r = random.Random(seed)
     g = random_graph(seed)
     g = group(share(g) if seed % 2 else g)
@@ -480,8 +480,8 @@ def test_every_group_is_safe(seed: int, crowd: int, monkeypatch: pytest.MonkeyPa
 
 def test_the_same_groups_under_any_hash_seed() -> None:
     script = (
-        "from tests.viz.random_graphs import random_graph; from viz.groups import group;"
-        "from viz.share import share; from hashlib import sha256; from viz import difference;"
+        "from tests.viz.random_graphs import random_graph; from viz.graph.groups import group;"
+        "from viz.graph.share import share; from hashlib import sha256; from viz import difference;"
         "graphs = [random_graph(seed) for seed in range(40)];"
         "made = [group(share(g)) for g in graphs];"
         "made += [difference(g, h).graph for g, h in zip(graphs[:9], graphs[1:])];"

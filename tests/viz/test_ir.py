@@ -13,7 +13,7 @@ import nn
 from tests.viz import golden
 from tests.viz.golden import timeless
 from viz import FlowGraph, Vertex, flow_graph
-from viz.summary import summarize
+from viz.graph.summary import summarize
 
 
 def draw(target: object, *args: object, **options: object) -> FlowGraph:

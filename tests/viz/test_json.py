@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 import autograd_core as ag
 import viz
 from viz import Edge, Graph, Vertex
+from viz.graph.ir import SCHEMA, Group, Step
+from viz.graph.summary import Summary
 from viz.graph_json import from_json, read, to_json
-from viz.ir import SCHEMA, Group, Step
-from viz.summary import Summary
 from viz.text import clean
 
 NAN = float("nan")

@@ -32,11 +32,11 @@ from tests.viz.layout_graphs import (
     tied,
 )
 from tests.viz.random_graphs import random_graph, random_opened
-from viz.groups import group
+from viz.graph.groups import group
+from viz.graph.view import view
 from viz.layout import Layout, Point, layered, net
 from viz.layout.columns import isotonic
 from viz.layout.net import Net
-from viz.view import view
 
 Sizes = list[tuple[float, float]]
 Edges = list[tuple[int, int]]

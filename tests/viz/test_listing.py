@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 import autograd_core as ag
 import viz
 from viz import Edge, Graph, Vertex
-from viz.ir import Group
+from viz.graph.ir import Group
+from viz.graph.names import names_of
+from viz.graph.summary import summarize
+from viz.graph.view import view
 from viz.listing import listing
-from viz.names import names_of
-from viz.summary import summarize
-from viz.view import view
 
 
 def vertex(id: int, label: str = "", kind: str = "op", **more: Any) -> Vertex:

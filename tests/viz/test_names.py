@@ -8,9 +8,9 @@ import pytest
 import autograd_core as ag
 import nn
 from viz import flow_graph
-from viz.boxes import LABEL_SIZE, META_SIZE, frame_title, group_boxes, hint, vertex_boxes
-from viz.ir import Graph, Group, Vertex
-from viz.names import local, names_of
+from viz.drawing.boxes import LABEL_SIZE, META_SIZE, frame_title, group_boxes, hint, vertex_boxes
+from viz.graph.ir import Graph, Group, Vertex
+from viz.graph.names import local, names_of
 from viz.text import width
 
 

@@ -18,11 +18,11 @@ import autograd_core as ag
 import nn
 import viz
 from tests.viz.pages import HOSTILE, hostile, large, two_ways, written
-from viz import boxes
+from viz.drawing import boxes
+from viz.graph.summary import summarize
 from viz.page import embedded
 from viz.page.assets import dark, pack, squeeze, unpack
 from viz.page.rows import encode
-from viz.summary import summarize
 from viz.text import number
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -16,7 +16,7 @@ import nn
 import viz
 from tests.viz.drawings import residual, straight
 from tests.viz.pages import HOSTILE, hostile, large, not_finite, two_ways, written
-from viz.boxes import STYLES
+from viz.drawing.boxes import STYLES
 
 Open = Callable[..., Any]
 

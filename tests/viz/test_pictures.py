@@ -25,7 +25,7 @@ from PIL import Image
 import autograd_core as ag
 import nn
 import viz
-from viz.figures import PALETTE
+from viz.pictures.figures import PALETTE
 
 POINTS = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
 XOR = np.array([0, 1, 1, 0])

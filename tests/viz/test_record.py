@@ -8,8 +8,7 @@ import nn
 import optim
 import viz
 from viz import FlowGraph, record
-from viz.boxes import figures
-from viz.summary import summarize
+from viz.graph.summary import figures, summarize
 
 DATA = np.random.default_rng(0).normal(size=(16, 4))
 LABELS = np.arange(16) % 2

@@ -9,8 +9,8 @@ import nn
 from autograd_core import Tensor, sin, tanh
 from tests.viz.random_graphs import graph, random_graph, vertex
 from viz import flow_graph
-from viz.ir import Graph, Step
-from viz.share import share, single
+from viz.graph.ir import Graph, Step
+from viz.graph.share import share, single
 
 
 def uses(g: Graph, name: str) -> list[tuple[int, int | None]]:

@@ -12,8 +12,7 @@ import autograd_core as ag
 from autograd_core.graph import Node
 from autograd_core.record import watched
 from viz import FlowGraph, flow_graph, record, steps
-from viz.boxes import figures
-from viz.summary import summarize
+from viz.graph.summary import figures, summarize
 
 
 class Listener:

@@ -26,16 +26,16 @@ import nn
 from tests.viz.drawings import GOLDEN, network, place, residual, straight, twice
 from tests.viz.drawings import draw as drawn
 from viz import FlowGraph, Graph, Vertex, flow_graph
-from viz.boxes import ALARM, CHANGES, FAINT, GRADIENT, NOW, STYLES, TEXT, box
-from viz.dot import run, source
+from viz.drawing.boxes import ALARM, CHANGES, FAINT, GRADIENT, NOW, STYLES, TEXT, box
+from viz.drawing.dot import run, source
+from viz.drawing.looks import OVERLAYS, Looks, Scale, check_size, colour
+from viz.drawing.progress import after
+from viz.drawing.scene import scene
+from viz.drawing.ways import Way, whole
+from viz.graph.summary import summarize
+from viz.graph.view import Arrow, View, view
 from viz.layout import layered
-from viz.looks import OVERLAYS, Looks, Scale, check_size, colour
-from viz.progress import after
-from viz.scene import scene
-from viz.summary import summarize
 from viz.text import clean, number, width
-from viz.view import Arrow, View, view
-from viz.ways import Way, whole
 
 ROOT = Path(__file__).resolve().parents[2]
 SVG = "{http://www.w3.org/2000/svg}"

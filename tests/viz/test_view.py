@@ -11,9 +11,18 @@ import pytest
 
 from tests.viz import random_graphs
 from tests.viz.random_graphs import graph, vertex
-from viz.groups import group
-from viz.ir import Graph, Group
-from viz.view import Arrow, Frame, Shown, open_to_depth, opened_at_most, opened_by, shown_as, view
+from viz.graph.groups import group
+from viz.graph.ir import Graph, Group
+from viz.graph.view import (
+    Arrow,
+    Frame,
+    Shown,
+    open_to_depth,
+    opened_at_most,
+    opened_by,
+    shown_as,
+    view,
+)
 
 SCRIPT = Path(__file__).parents[2] / "viz" / "page" / "view.js"
 #: Reads cases, and writes what the page's script shows of them.

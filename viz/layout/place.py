@@ -12,7 +12,7 @@ from .net import Net
 __all__ = ["Placed", "cut", "place", "ports"]
 
 #: The height of the space between two rows, and how much a long way sideways adds to it.
-_BETWEEN_ROWS, _STEEPNESS, _AT_MOST = 38.0, 0.10, 120.0
+_BETWEEN_ROWS, _STEEPNESS, _AT_MOST = 32.0, 0.07, 100.0
 #: The same at a border, where a line that has nowhere to turn needs little.
 _AT_BORDER = 16.0
 #: The space between a frame and what is in it.

@@ -14,8 +14,8 @@ import re
 from collections.abc import Collection, Sequence
 from html import escape
 
-from ..boxes import Box
-from ..ir import Graph
+from ..drawing.boxes import Box
+from ..graph.ir import Graph
 from ..text import clean
 from .assets import pack, packed
 from .rows import encode

@@ -16,8 +16,8 @@ import re
 import zlib
 from importlib import resources
 
-from ..boxes import ALARM, CHANGES, EDGE, FAINT, GRADIENT, NOW, STYLES, TEXT
-from ..looks import OVERLAYS, colour
+from ..drawing.boxes import ALARM, CHANGES, EDGE, FAINT, GRADIENT, NOW, STYLES, TEXT
+from ..drawing.looks import OVERLAYS, colour
 from ..text import FIGURE_FONT, LABEL_FONT
 
 __all__ = ["dark", "pack", "packed", "squeeze", "unpack"]

@@ -5,7 +5,7 @@ const PORT = -1, MANY_DUMMIES = 20000, LONG = 32, MUCH_WORK = 200000, STARTS = 8
 const EXCHANGED = 8000, EXCHANGES = 8, MUCH_GAIN = 400;
 const BETWEEN_BOXES = 26, BETWEEN_LINES = 14;
 const WEAK = 1e-5, BENDS = 1e-3, CHAIN = 1e8, STIFF = 1e4, FIXED = 1e12, HAIR = 0.01;
-const BETWEEN_ROWS = 38, STEEPNESS = 0.1, AT_MOST = 120, AT_BORDER = 16, PAD = 16, BESIDE = 10;
+const BETWEEN_ROWS = 32, STEEPNESS = 0.07, AT_MOST = 100, AT_BORDER = 16, PAD = 16, BESIDE = 10;
 const TIP = 11;
 const {min, max, abs, ceil, sqrt} = Math;
 const fill = (n, x) => Array(n).fill(x);

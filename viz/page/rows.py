@@ -31,11 +31,11 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from ..boxes import CHANGES, META_SIZE, STYLES, Box, frame_title, role
-from ..contents import Contents, contents
-from ..ir import Graph, Step, Vertex
-from ..names import local, names_of
-from ..summary import Summary
+from ..drawing.boxes import CHANGES, META_SIZE, STYLES, Box, frame_title, role
+from ..graph.contents import Contents, contents
+from ..graph.ir import Graph, Step, Vertex
+from ..graph.names import local, names_of
+from ..graph.summary import Summary
 from ..text import clean, fit, number, width
 
 __all__ = ["encode"]

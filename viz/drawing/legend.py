@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
+from ..text import clean, fit, width
 from .boxes import (
     ALARM,
     CHANGES,
@@ -24,10 +25,9 @@ from .boxes import (
 )  # fmt: skip
 from .looks import OVERLAYS, UNKNOWN, Looks, Scale, colour, edge_norm
 from .marks import line, n, shape, sign
-from .text import clean, fit, width
 
 if TYPE_CHECKING:
-    from .view import View
+    from ..graph.view import View
 
 __all__ = ["Key", "edge_colour", "edge_width", "keys", "set_keys"]
 

@@ -9,16 +9,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..layout import Layout, Point
+from ..text import clean, number, width
 from .boxes import ALARM, EDGE, FAINT, GRADIENT, Box
 from .labels import Area, Room
-from .layout import Layout, Point
 from .legend import edge_colour, edge_width
 from .looks import Looks, Scale, edge_norm, edge_share
 from .progress import Progress
-from .text import clean, number, width
 
 if TYPE_CHECKING:
-    from .view import Arrow, View
+    from ..graph.view import Arrow, View
 
 __all__ = ["Note", "Way", "notes", "ways"]
 

@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Summary", "summarize"]
+from ..text import number
+
+__all__ = ["Summary", "figures", "summarize"]
 
 #: How many values are told one by one.
 _PREVIEW = 4
@@ -80,3 +82,33 @@ def _moments(numbers: Any) -> tuple[float, float]:
     mean = numbers.sum() / numbers.size
     away = numbers - mean
     return float(mean), float(np.sqrt((away * away).sum() / numbers.size))
+
+
+def figures(summary: Summary) -> str:
+    """Write an array in one line: all of it if it is short, else its statistics.
+
+    >>> figures(Summary(2, 0, 0, 0.5, 0.5, 0.0, 1.0, (0.0, 1.0)))
+    '[0, 1]'
+    >>> figures(Summary(640, 1, 0, 0.5, 0.25, 0.0, 1.0, (0.0, 1.0)))
+    'NaN×1 0.5 ±0.25 [0, 1]'
+    """
+    if summary.size == 0:
+        return "empty"
+    if summary.size == 1:
+        return number(summary.preview[0], 4)
+    if summary.size <= len(summary.preview):
+        return f"[{', '.join(number(x) for x in summary.preview)}]"
+    bad = [f"{name}×{n}" for name, n in (("NaN", summary.nan), ("inf", summary.inf)) if n]
+    low, high = summary.min, summary.max
+    if summary.mean is None or low is None or high is None:
+        return " ".join(bad)
+    if isinstance(summary.preview[0], bool):
+        return f"{number(100 * summary.mean)} % True" if low < high else f"all {low == 1.0}"
+    if low == high:
+        bad.append(f"{'all' if not bad else 'else'} {number(low)}")
+    else:
+        # What rounding left of zero, in single precision too, is told as zero.
+        noise = abs(summary.mean) < 1e-7 * max(abs(low), abs(high))
+        mean = "0" if noise else number(summary.mean)
+        bad.append(f"{mean} ±{number(summary.std, 2)} [{number(low)}, {number(high)}]")
+    return " ".join(bad)

@@ -18,10 +18,9 @@ import numpy as np
 from autograd_core.graph import Node, Operand
 from autograd_core.registry import PROJECTION, REAL, Op, known
 
+from ..graph.ir import Step, Vertex
+from ..graph.summary import figures, summarize
 from . import captions
-from .boxes import figures
-from .ir import Step, Vertex
-from .summary import summarize
 
 __all__ = ["Trace", "take_steps"]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from ..layout import Point
+from ..text import width
 from .boxes import FIGURE_SIZE
-from .layout import Point
-from .text import width
 
 __all__ = ["Area", "Room", "sampled"]
 

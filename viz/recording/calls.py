@@ -8,8 +8,8 @@ from typing import Any
 from autograd_core import Inspection
 from autograd_core.graph import Node
 
-from .ir import Group
-from .text import clean
+from ..graph.ir import Group
+from ..text import clean
 
 __all__ = ["groups_of"]
 

@@ -11,8 +11,8 @@ import numpy as np
 from autograd_core.graph import Derived, Node, Operand
 from autograd_core.registry import Op
 
+from ..text import parameter, short
 from .formulas import formula
-from .text import parameter, short
 
 __all__ = ["call", "gradient", "value"]
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
+from ..layout import Point
+from ..text import FIGURE_FONT
 from .boxes import ALARM, CHANGES, EDGE, FAINT, GRADIENT, META_SIZE, NOW, STYLES, TEXT, Line
-from .layout import Point
-from .text import FIGURE_FONT
 
 if TYPE_CHECKING:
     from .scene import Painted

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .contents import Contents
-from .ir import Graph, Vertex
-from .summary import Summary
-from .text import number
+from ..graph.contents import Contents
+from ..graph.ir import Graph, Vertex
+from ..graph.summary import Summary
+from ..text import number
 
 if TYPE_CHECKING:
-    from .view import Arrow, Shown, View
+    from ..graph.view import Arrow, Shown, View
 
 __all__ = ["MANY_BOXES", "OVERLAYS", "Looks", "Scale", "amount", "check_size", "edge_norm"]
 

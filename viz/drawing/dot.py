@@ -15,6 +15,8 @@ from xml.sax.saxutils import escape
 
 import graphviz
 
+from ..layout import Layout, Point
+from ..text import width
 from .boxes import (
     ALARM,
     CHANGES,
@@ -28,16 +30,14 @@ from .boxes import (
     Line,
     frame_title,
 )  # fmt: skip
-from .layout import Layout, Point
 from .legend import Key
 from .looks import Looks
 from .programs import INSTALL, DotError, available, render, run
 from .scene import Painted, Scene, scene
-from .text import width
 from .ways import Way
 
 if TYPE_CHECKING:
-    from .view import View
+    from ..graph.view import View
 
 __all__ = ["INSTALL", "DotError", "available", "picture", "place", "run", "source"]
 

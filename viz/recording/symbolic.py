@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from .ir import Graph, Vertex
+from ..graph.ir import Graph, Vertex
 
 __all__ = ["BATCHES", "symbolic"]
 

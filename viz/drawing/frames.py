@@ -11,18 +11,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, final, overload
 from xml.sax.saxutils import quoteattr
 
+from ..files import write
+from ..layout import Layout
+from ..notebook import frames_bundle
+from ..text import clean
 from .boxes import Box
-from .files import write
-from .layout import Layout
 from .looks import Looks
-from .notebook import frames_bundle
 from .progress import step_number
 from .scene import scene
 from .svg import parts
-from .text import clean
 
 if TYPE_CHECKING:
-    from .view import View
+    from ..graph.view import View
 
 __all__ = ["Frames", "frames"]
 

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from autograd_core import Tensor
 
-from .files import write
-from .text import clean, short
+from ..files import write
+from ..text import clean, short
 
 __all__ = ["save_figure", "subplots"]
 

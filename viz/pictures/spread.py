@@ -9,18 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .figures import (
-    DASHES,
-    MARKERS,
-    PALETTE,
-    TEXT,
-    dress,
-    extremes,
-    floats,
-    new_figure,
-    plain_text,
-)
-from .text import number
+from ..text import number
+from .figures import DASHES, MARKERS, PALETTE, TEXT, dress, extremes, floats, new_figure, plain_text
 
 __all__ = ["spread"]
 

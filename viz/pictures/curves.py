@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
+from ..files import write
+from ..text import LABEL_FONT, clean, fit, number, short, width
 from .figures import (
     BLUE,
     FAINT,
@@ -23,8 +25,6 @@ from .figures import (
     plain_text,
     save_figure,
 )
-from .files import write
-from .text import LABEL_FONT, clean, fit, number, short, width
 
 __all__ = ["curves", "curves_svg", "save_curves"]
 

@@ -19,13 +19,13 @@ from autograd_core import Inspection
 from autograd_core.graph import Node, StandIn, topological_order
 from autograd_core.registry import PROJECTION, known
 
+from ..graph.ir import Edge, Graph, Vertex
+from ..graph.names import names_of
+from ..graph.summary import Summary, summarize
+from ..text import clean, number, parameter, short
 from .calls import groups_of
 from .fold import arguments, fold, usual
-from .ir import Edge, Graph, Vertex
-from .names import names_of
 from .steps import Trace, take_steps
-from .summary import Summary, summarize
-from .text import clean, number, parameter, short
 
 __all__ = ["Known", "Made", "build"]
 

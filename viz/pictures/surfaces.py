@@ -11,17 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 import autograd_core as ag
 
-from .figures import (
-    BLACK,
-    GRID,
-    MARKERS,
-    PALETTE,
-    dress,
-    new_figure,
-    plain_text,
-    read_span,
-    values,
-)
+from .figures import BLACK, GRID, MARKERS, PALETTE, dress, new_figure, plain_text, read_span, values
 from .given import asked_classes, asked_heights, features, named
 
 __all__ = ["decision_regions", "neuron_surface"]

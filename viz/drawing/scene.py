@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..graph.contents import Contents, around, contents
+from ..graph.ir import Graph
+from ..graph.names import names_of
+from ..graph.view import Shown, View, shown_as
+from ..layout import Layout, Point
+from ..text import clean, width
 from .boxes import CHANGES, META_SIZE, STYLES, Box, group_hint, hint, role
-from .contents import Contents, around, contents
-from .ir import Graph
-from .layout import Layout, Point
 from .legend import Key, keys
 from .looks import UNKNOWN, Looks, amount, check_size, norms, overlay_scale
-from .names import names_of
 from .progress import Progress, after, at_step
-from .text import clean, width
-from .view import Shown, View, shown_as
 from .ways import Note, Way, notes, ways
 
 __all__ = ["Painted", "Scene", "scene"]

@@ -7,17 +7,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from .contents import Contents, contents
-from .ir import Graph, Vertex
-from .names import local, uncounted
-from .summary import Summary
-from .text import fit, number, shape_text, width
+from ..graph.contents import Contents, contents
+from ..graph.ir import Graph, Vertex
+from ..graph.names import local, uncounted
+from ..graph.summary import Summary, figures
+from ..text import fit, number, shape_text, width
 
 if TYPE_CHECKING:
-    from .view import View
+    from ..graph.view import View
 
 __all__ = [
-    "ALARM", "CHANGES", "GRADIENT", "NOW", "STYLES", "Box", "Line", "Style", "box", "figures",
+    "ALARM", "CHANGES", "GRADIENT", "NOW", "STYLES", "Box", "Line", "Style", "box",
     "frame_title", "group_boxes", "group_hint", "hint", "role", "vertex_boxes", "view_boxes",
 ]  # fmt: skip
 
@@ -247,36 +247,6 @@ def _wrap(parts: list[str], between: str = " · ") -> list[str]:
         else:
             lines.append(part)
     return lines
-
-
-def figures(summary: Summary) -> str:
-    """Write an array in one line: all of it if it is short, else its statistics.
-
-    >>> figures(Summary(2, 0, 0, 0.5, 0.5, 0.0, 1.0, (0.0, 1.0)))
-    '[0, 1]'
-    >>> figures(Summary(640, 1, 0, 0.5, 0.25, 0.0, 1.0, (0.0, 1.0)))
-    'NaN×1 0.5 ±0.25 [0, 1]'
-    """
-    if summary.size == 0:
-        return "empty"
-    if summary.size == 1:
-        return number(summary.preview[0], 4)
-    if summary.size <= len(summary.preview):
-        return f"[{', '.join(number(x) for x in summary.preview)}]"
-    bad = [f"{name}×{n}" for name, n in (("NaN", summary.nan), ("inf", summary.inf)) if n]
-    low, high = summary.min, summary.max
-    if summary.mean is None or low is None or high is None:
-        return " ".join(bad)
-    if isinstance(summary.preview[0], bool):
-        return f"{number(100 * summary.mean)} % True" if low < high else f"all {low == 1.0}"
-    if low == high:
-        bad.append(f"{'all' if not bad else 'else'} {number(low)}")
-    else:
-        # What rounding left of zero, in single precision too, is told as zero.
-        noise = abs(summary.mean) < 1e-7 * max(abs(low), abs(high))
-        mean = "0" if noise else number(summary.mean)
-        bad.append(f"{mean} ±{number(summary.std, 2)} [{number(low)}, {number(high)}]")
-    return " ".join(bad)
 
 
 def hint(vertex: Vertex, graph: Graph) -> str:

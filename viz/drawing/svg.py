@@ -9,16 +9,16 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape, quoteattr
 
+from ..layout import Layout
+from ..text import FIGURE_FONT, LABEL_FONT, fit, width
 from .boxes import FAINT, META_SIZE, STYLES, TEXT, Box, frame_title
-from .layout import Layout
 from .legend import set_keys
 from .looks import Looks
 from .marks import box_svg, n, ring, way_svg
 from .scene import Scene, scene
-from .text import FIGURE_FONT, LABEL_FONT, fit, width
 
 if TYPE_CHECKING:
-    from .view import View
+    from ..graph.view import View
 
 __all__ = ["draw", "parts"]
 

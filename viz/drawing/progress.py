@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from ..graph.ir import Graph, Step, Vertex
+from ..text import fit, width
 from .boxes import FIGURE_SIZE, ORIGIN, Box, Line
-from .ir import Graph, Step, Vertex
-from .text import fit, width
 
 __all__ = ["Progress", "after", "at_step", "step_number"]
 
