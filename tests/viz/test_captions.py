@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import autograd_core as ag
 import viz
 from tests.autograd_core.samples import DIFFERENTIABLE, TABLE, strategy
-from viz import steps
+from viz.recording import steps
 
 _NAMES: dict[str, Any] = {"sigmoid": lambda x: 1 / (1 + np.exp(-x)), "softmax": ag.softmax}
 for module in (np.fft, np.linalg, np):

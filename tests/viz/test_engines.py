@@ -16,7 +16,8 @@ import pytest
 import autograd_core as ag
 import viz
 from tests.viz.drawings import network
-from viz import DotError, FlowGraph, flow_graph, programs
+from viz import DotError, FlowGraph, flow_graph
+from viz.drawing import programs
 from viz.drawing.boxes import NOW, STYLES
 from viz.drawing.looks import colour
 from viz.layout import layered

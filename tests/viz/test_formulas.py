@@ -13,7 +13,8 @@ import autograd_core as ag
 import nn
 from autograd_core import Op
 from autograd_core.registry import OPS, ZERO
-from viz import captions, flow_graph, formulas
+from viz import flow_graph
+from viz.recording import captions, formulas
 from viz.recording.formulas import READABLE, formula
 
 RULES = [

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-import viz.groups
 
 import nn
+import viz.graph.groups
 from autograd_core import Tensor
 from tests.viz.random_graphs import graph, random_graph, random_opened, vertex
 from viz import flow_graph
@@ -465,7 +465,7 @@ def check(g: Graph, opened: set[int]) -> None:
 def test_every_group_is_safe(seed: int, crowd: int, monkeypatch: pytest.MonkeyPatch) -> None:
     # So that small graphs are divided as large ones are.
     for name in ("_CROWD", "_CROWD_OF_MODULES", "_WHOLE"):
-        monkeypatch.setattr(viz.groups, name, crowd)
+        monkeypatch.setattr(viz.graph.groups, name, crowd)
     monkeypatch.setattr("viz.graph.groups.parts._BAND", max(3, crowd // 2))
     r = random.Random(seed)
     g = random_graph(seed)

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 import autograd_core as ag
 from autograd_core.graph import Node
 from autograd_core.record import watched
-from viz import FlowGraph, flow_graph, record, steps
+from viz import FlowGraph, flow_graph, record
 from viz.graph.summary import figures, summarize
+from viz.recording import steps
 
 
 class Listener:

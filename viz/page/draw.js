@@ -13,7 +13,11 @@ const MANY = 600, FAR = 0.55;
 let boxes = [], frames = [], arrows = [], at = [], size = [0, 0];
 // What is drawn lies still while the eye moves over it: the browser then moves a picture.
 let eye = {x: 0, y: 0, k: 1}, drawn = null, tiny = false;
-const room = () => field.getBoundingClientRect();
+// A frame out of sight has no size yet: it is drawn for the usual one, and fitted once it is seen.
+const room = () => {
+  const place = field.getBoundingClientRect();
+  return place.width * place.height ? place : new DOMRect(0, 0, 900, 500);
+};
 const elements = new Map();
 
 function place() {
