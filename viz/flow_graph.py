@@ -104,7 +104,7 @@ class FlowGraph:
 
     def svg(self, **looks: Any) -> str:
         """Return the drawing as SVG text; for ``looks`` see `Looks`."""
-        chosen = Looks(**looks)
+        chosen = Looks.of(looks)
         return svg.draw(self._view(), self._boxes(), self._place()[1], chosen)
 
     def html(self) -> str:
@@ -133,7 +133,7 @@ class FlowGraph:
         Raises:
             ValueError: there is nothing to step through, or no such step.
         """
-        return frames(self._view(), self._boxes(), self._place()[1], Looks(**looks), steps)
+        return frames(self._view(), self._boxes(), self._place()[1], Looks.of(looks), steps)
 
     def save(self, path: str | Path, **looks: Any) -> Path:
         """Write the drawing and return its path; the suffix says in which form.
@@ -177,7 +177,7 @@ class FlowGraph:
         dpi = looks.pop("dpi", 144.0)
         placed = self._view(), self._boxes(), self._place()[1]
         try:
-            return dot.picture(*placed, suffix[1:], self._timeout, Looks(**looks), dpi)
+            return dot.picture(*placed, suffix[1:], self._timeout, Looks.of(looks), dpi)
         except dot.DotError as error:
             raise dot.DotError(
                 f"cannot save {name}: {error} (.svg, .html, .dot and .gv need no other program)"
@@ -405,6 +405,16 @@ class Options:
                 def closed(group: Group) -> bool:
                     return any(fnmatch.fnmatchcase(x, pattern) for x in (group.name, group.label))
 
+                if not any(map(closed, graph.groups)):
+                    raise ValueError(_no_group(pattern, graph))
+
             chosen = closed
             opened &= opened_by(graph, lambda group: not chosen(group))
         return opened
+
+
+def _no_group(pattern: str, graph: Graph) -> str:
+    names = list(dict.fromkeys(group.name or group.label for group in graph.groups))
+    listed = ", ".join(map(repr, names[:6])) + (", ..." if len(names) > 6 else "")
+    there = f"there are {listed}" if names else "there are none"
+    return f"flow_graph: collapse={pattern!r} matches no group's path or label; {there}"

@@ -291,6 +291,7 @@ def test_depth_and_collapse(net: nn.Module) -> None:
         ({"depth": -1}, ValueError, "0 or more"),
         ({"depth": 1.5}, TypeError, "whole number"),
         ({"collapse": 3}, TypeError, "a pattern such as 'layers.*'"),
+        ({"collapse": "no.*"}, ValueError, "matches no group's path or label; there are"),
         ({"shared": "twice"}, ValueError, "'proxy' or 'single', not 'twice'"),
         ({"grad_output": [1.0]}, Exception, "shape"),
     ],

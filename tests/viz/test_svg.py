@@ -613,6 +613,12 @@ def test_unknown_looks_name_the_known_ones(looks: dict[str, str], words: str) ->
         Looks(**looks)  # type: ignore[arg-type]
 
 
+def test_a_look_that_there_is_not() -> None:
+    drawing = flow_graph(ag.Tensor(2.0, requires_grad=True) * 3)
+    with pytest.raises(TypeError, match="unknown look 'overlays'; the looks are overlay, edges"):
+        drawing.svg(overlays="bytes")
+
+
 def test_looks_of_a_wrong_type() -> None:
     with pytest.raises(TypeError, match="backward must be True or False, not 1"):
         Looks(backward=1)  # type: ignore[arg-type]

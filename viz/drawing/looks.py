@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
 
 from ..graph.contents import Contents
 from ..graph.ir import Graph, Vertex
@@ -79,6 +79,15 @@ class Looks:
                 raise TypeError(f"{name} must be True or False, not {getattr(self, name)!r}")
         if self.step is not None and (isinstance(self.step, bool) or not _whole(self.step)):
             raise TypeError(f"step must be the number of a step, not {self.step!r}")
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> Looks:
+        """The looks of these names; a `TypeError` names one that there is not."""
+        known = [field.name for field in fields(cls)]
+        for name in given:
+            if name not in known:
+                raise TypeError(f"unknown look {name!r}; the looks are {', '.join(known)}")
+        return cls(**given)
 
 
 def _whole(value: object) -> bool:
