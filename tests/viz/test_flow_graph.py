@@ -173,8 +173,10 @@ def test_buffers_are_told_from_data(net: nn.Module) -> None:
     assert kinds["blocks.0.inner.weight"] == "parameter"
     assert "buffer" in set(kinds.values())
     net.head.freeze()  # type: ignore[attr-defined]
-    kinds = {v.name: v.kind for v in draw(net, DATA).vertices if v.name}
-    assert kinds["head.weight"] == "buffer"
+    found = {v.name: v for v in draw(net, DATA, grad_output=np.ones((6, 2))).vertices if v.name}
+    assert found["head.weight"].kind == "parameter"
+    assert found["head.weight"].gradient_note == "frozen"
+    assert found["blocks.0.inner.weight"].gradient is not None
 
 
 def test_the_origin_of_a_nan_is_not_what_a_where_dropped() -> None:

@@ -23,13 +23,14 @@ class Vertex:
     """One box.
 
     ``kind`` is ``"op"``, ``"output"`` (what was drawn; an op too, if ``op`` is not None),
-    ``"parameter"`` (a leaf that takes a gradient), ``"buffer"`` (a module's state that takes none),
-    ``"input"`` (an argument, or named data) or ``"constant"``. ``value`` and ``gradient`` are None
-    where not known, and then ``value_note`` and ``gradient_note`` say why. ``kept`` tells whether
-    an array is kept here for the backward pass; ``origin`` whether a value is not finite here,
-    although all that it is computed from is, and spoils an output; ``gradient_origin`` whether a
-    gradient is not finite here, although all that it is computed from on the way back is. In
-    ``shape`` a length may be a word, of a module before any data: ``"N"`` examples.
+    ``"parameter"`` (a leaf that takes a gradient, or did until it was frozen), ``"buffer"`` (a
+    module's state that takes none), ``"input"`` (an argument, or named data) or ``"constant"``.
+    ``value`` and ``gradient`` are None where not known, and then ``value_note`` and
+    ``gradient_note`` say why. ``kept`` tells whether an array is kept here for the backward pass;
+    ``origin`` whether a value is not finite here, although all that it is computed from is, and
+    spoils an output; ``gradient_origin`` whether a gradient is not finite here, although all that
+    it is computed from on the way back is. In ``shape`` a length may be a word, of a module before
+    any data: ``"N"`` examples.
 
     ``group`` is the innermost `Group` that it lies in. A leaf that is drawn at several uses has
     ``uses`` boxes: the first, and others whose ``stands_for`` is the first one's id. ``rule_of`` is

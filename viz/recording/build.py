@@ -37,17 +37,18 @@ LAZY = "not computed yet"
 class Known:
     """What is known beside the nodes.
 
-    ``names``, ``inputs`` and ``buffers`` go by the ``id`` of a node or of an untracked array,
-    ``parts`` (the paths of modules) by that of a module. ``integers`` are named arrays, which a
-    copy of is known by: losses copy their labels. ``values`` are those of nodes that nothing
-    in the graph kept. ``seen`` is what inspection saw, ``walk`` the walk back that is drawn, None
-    without one, and then ``no_gradient`` says why. With ``released`` a backward pass has been here,
-    and ``seen`` does not know it.
+    ``names``, ``inputs``, ``buffers`` and ``frozen`` (parameters) go by the ``id`` of a node or of
+    an untracked array, ``parts`` (the paths of modules) by that of a module. ``integers`` are named
+    arrays, which a copy of is known by: losses copy their labels. ``values`` are those of nodes
+    that nothing in the graph kept. ``seen`` is what inspection saw, ``walk`` the walk back that is
+    drawn, None without one, and then ``no_gradient`` says why. With ``released`` a backward pass
+    has been here, and ``seen`` does not know it.
     """
 
     names: dict[int, str] = field(default_factory=dict)
     inputs: set[int] = field(default_factory=set)
     buffers: set[int] = field(default_factory=set)
+    frozen: set[int] = field(default_factory=set)
     parts: dict[int, str] = field(default_factory=dict)
     integers: list[tuple[str, Any]] = field(default_factory=list)
     values: dict[Node, Any] = field(default_factory=dict)
@@ -272,7 +273,8 @@ class _Builder:
         if operand is None or isinstance(operand, StandIn) or np.ndim(operand) == 0:
             return False
         known = self.known
-        return any(id(operand) in ids for ids in (known.names, known.inputs, known.buffers))
+        told = (known.names, known.inputs, known.buffers, known.frozen)
+        return any(id(operand) in ids for ids in told)
 
     def constant(self, operand: Any, node: Node, i: int) -> int:
         """The box of an untracked operand. One array used twice is one box."""
@@ -287,7 +289,10 @@ class _Builder:
         name = self.known.names.get(id(operand)) if there else None
         if name is None and isinstance(operand, np.ndarray) and operand.dtype.kind in "iub":
             name = self.copied(operand)
-        if id(operand) in self.known.buffers:
+        frozen = id(operand) in self.known.frozen
+        if frozen:
+            kind = "parameter"
+        elif id(operand) in self.known.buffers:
             kind = "buffer"
         else:
             kind = "input" if name or id(operand) in self.known.inputs else "constant"
@@ -300,6 +305,7 @@ class _Builder:
             dtype=None if operand is None else str(operand.dtype),
             value=summarize(operand) if there and not (lazy or self.known.summary) else None,
             value_note=LAZY if lazy else "" if there else "not kept",
+            gradient_note="frozen" if frozen and not self.known.summary else "",
             kept=kept,
             nbytes=None if operand is None else _nbytes(operand.shape, operand.dtype),
         )

@@ -105,6 +105,8 @@ def of_shape(module: Any, input_shape: Any, dtype: Any, names: Any) -> list[Targ
         known = Known(summary=True)
         if names is not None and not is_module(names) and isinstance(names, Mapping):
             names = {key: copied if held is module else held for key, held in names.items()}
+        if names is None:
+            _note(known, _called(copied), over=True)
         name_all(known, copied if names is None or names is module else names, over=True)
         zeros = np.zeros((n, *shape), dtype)
         word = _parameter_names(copied, 1)[0]
@@ -287,7 +289,10 @@ def name_all(known: Known, names: Any, over: bool = False) -> None:
     for path, module in _modules(names):
         known.parts.setdefault(id(module), path)
     for module in [names] if is_module(names) else _held(names):
-        known.buffers.update(id(buffer._value) for buffer in _buffers(module))
+        learned = {id(leaf) for _, leaf in module.named_parameters()}
+        for leaf in _untracked(module):
+            kind = known.frozen if id(leaf) in learned else known.buffers
+            kind.add(id(leaf._value))
 
 
 def _name_outside(known: Known, f: Any) -> None:
@@ -363,7 +368,7 @@ def _called(module: Any, name: str = "") -> Iterator[tuple[str, Any]]:
         yield (".".join(p for p in (name, path) if p) if generic else str(own)), leaf
 
 
-def _buffers(module: Any) -> list[Any]:
+def _untracked(module: Any) -> list[Any]:
     """The tensors of a module that take no gradient: buffers, and what was frozen."""
     leaves = [leaf for _, leaf in _leaves(module)]
     return [leaf for leaf in leaves if isinstance(leaf, Tensor) and leaf._node is None]
