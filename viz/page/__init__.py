@@ -23,7 +23,7 @@ from .rows import encode
 __all__ = ["embedded", "page"]
 
 #: Data longer than this are compressed.
-_LONG = 4_000
+_LONG = 5_000
 
 
 def page(
