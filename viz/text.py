@@ -8,11 +8,14 @@ narrower face only leaves more air.
 from __future__ import annotations
 
 import functools
+import html
 import math
 import unicodedata
 from typing import Any
 
-__all__ = ["clean", "fit", "number", "parameter", "shape_text", "short", "width"]
+__all__ = [
+    "attribute", "clean", "content", "fit", "number", "parameter", "shape_text", "short", "width",
+]  # fmt: skip
 
 LABEL_FONT = "Helvetica Neue, Helvetica, Arial, DejaVu Sans, sans-serif"
 FIGURE_FONT = "ui-monospace, SF Mono, Menlo, Consolas, DejaVu Sans Mono, monospace"
@@ -99,6 +102,24 @@ def _shown(char: str) -> str:
     if category in ("Cc", "Cs", "Cn") or (category == "Cf" and char not in "\u200c\u200d"):
         return "\ufffd"
     return char
+
+
+def content(text: str) -> str:
+    """Escape text for a place between tags of XML.
+
+    >>> content('<b> & "c"')
+    '&lt;b&gt; &amp; "c"'
+    """
+    return html.escape(text, quote=False)
+
+
+def attribute(text: str) -> str:
+    """Escape and quote text for the value of an attribute.
+
+    >>> attribute('a "b"')
+    '"a &quot;b&quot;"'
+    """
+    return f'"{html.escape(text)}"'
 
 
 def number(value: Any, digits: int = 3) -> str:

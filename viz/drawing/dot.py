@@ -11,12 +11,11 @@ import warnings
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
-from xml.sax.saxutils import escape
 
 import graphviz
 
 from ..layout import Layout, Point
-from ..text import width
+from ..text import content, width
 from .boxes import (
     ALARM,
     CHANGES,
@@ -195,7 +194,7 @@ def _font(text: str, size: float, ink: str, more: str = "") -> str:
 
 def _text(words: str) -> str:
     """Text within Graphviz's HTML; a backslash would begin one of its names for things."""
-    return escape(words, {"\\": "\\\\"})
+    return content(words).replace("\\", "\\\\")
 
 
 def _pinned(wide: float, high: float, centre: Point, layout: Layout) -> dict[str, str]:

@@ -9,12 +9,11 @@ from dataclasses import replace
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final, overload
-from xml.sax.saxutils import quoteattr
 
 from ..files import write
 from ..layout import Layout
 from ..notebook import frames_bundle
-from ..text import clean
+from ..text import attribute, clean
 from .boxes import Box
 from .looks import Looks
 from .progress import step_number
@@ -121,7 +120,7 @@ class Frames(Sequence[str]):
                 f'<use href="#{shared[part]}"/>' if part in shared else _ID.sub("<g>", part)
                 for part in page
             )
-            said = quoteattr(f"{step + 1}. {clean(self._view.graph.steps[step].caption)}")
+            said = attribute(f"{step + 1}. {clean(self._view.graph.steps[step].caption)}")
             sections.append(
                 f'<section class="page" id="step{step + 1}" aria-label={said}>\n{drawn}</section>'
             )

@@ -6,9 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from xml.sax.saxutils import escape
 
-from ..text import clean, fit, width
+from ..text import clean, content, fit, width
 from .boxes import (
     ALARM,
     CHANGES,
@@ -122,7 +121,7 @@ def _role(kind: str, plain: str) -> Key:
 
 
 def _cell(text: str, ink: str, look: str = "") -> str:
-    return f'<TD{look}><FONT COLOR="{ink}">{escape(text)}</FONT></TD>'
+    return f'<TD{look}><FONT COLOR="{ink}">{content(text)}</FONT></TD>'
 
 
 def _gradient_of(view: View) -> str:
@@ -152,7 +151,7 @@ def _ramp(scale: Scale | None, says: str, unknown: str) -> Key:
         return Key(drawn, cell, 22.0, words + (unknown if scale else ""))
     low, high = scale.ends()
     at = width(low, META_SIZE) + 5.0
-    strip = [f'<text y="11">{escape(low)}</text>']
+    strip = [f'<text y="11">{content(low)}</text>']
     shades = [colour(i / 11) for i in range(12)]
     strip += [
         f'<rect x="{n(at + 9 * i)}" y="1" width="9.5" height="13" fill="{shade}"/>'
@@ -160,7 +159,7 @@ def _ramp(scale: Scale | None, says: str, unknown: str) -> Key:
     ]
     strip.append(
         f'<rect x="{n(at)}" y="1" width="108.5" height="13" fill="none" stroke="{FAINT}"/>'
-        f'<text x="{n(at + 113.5)}" y="11">{escape(high)}</text>'
+        f'<text x="{n(at + 113.5)}" y="11">{content(high)}</text>'
     )
     cells = "".join(f'<TD BGCOLOR="{shade}"> </TD>' for shade in shades)
     cells = _cell(low, FAINT) + cells + _cell(high, FAINT)
@@ -178,12 +177,12 @@ def _widths(scale: Scale | None, broken: bool) -> Key:
         return Key(line("M0 7.5h22", ink, wide), _cell("━━", ink), 22.0, words)
     low, high = scale.ends()
     at = width(low, META_SIZE) + 5.0
-    parts, cells = [f'<text y="11">{escape(low)}</text>'], _cell(low, FAINT)
+    parts, cells = [f'<text y="11">{content(low)}</text>'], _cell(low, FAINT)
     for i in range(3):
         ink, wide = edge_colour(i / 2), edge_width(i / 2)
         parts.append(line(f"M{n(at + 24 * i)} 7.5h20", ink, wide))
         cells += _cell("━━", ink)
-    parts.append(f'<text x="{n(at + 73)}" y="11">{escape(high)}</text>')
+    parts.append(f'<text x="{n(at + 73)}" y="11">{content(high)}</text>')
     wide = at + 73 + width(high, META_SIZE)
     return Key("".join(parts), cells + _cell(high, FAINT), wide, f"{words}, logarithmic{red}")
 
@@ -208,7 +207,7 @@ def set_keys(found: Sequence[Key], room: float) -> tuple[list[str], float, float
         if x and x + wide > room:
             x, y = 0.0, y + 20.0
         parts.append(f'<g transform="translate({n(x)} {n(y)})">{key.svg}</g>')
-        words = escape(key.words)
+        words = content(key.words)
         parts.append(f'<text x="{n(x + key.wide + 6)}" y="{n(y + 11)}">{words}</text>')
         x += wide
         widest = max(widest, x)

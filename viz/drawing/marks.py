@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
-from xml.sax.saxutils import escape
 
 from ..layout import Point
-from ..text import FIGURE_FONT
+from ..text import FIGURE_FONT, content
 from .boxes import ALARM, CHANGES, EDGE, FAINT, GRADIENT, META_SIZE, NOW, STYLES, TEXT, Line
 
 if TYPE_CHECKING:
@@ -89,7 +88,7 @@ def box_svg(painted: Painted) -> str:
     x, y = cx - 0.5 * box.width, cy - 0.5 * box.height
     change, fill = CHANGES.get(painted.change), painted.fill
     parts = [
-        f'<g id="{painted.name}"><title>{escape(painted.hint)}</title>',
+        f'<g id="{painted.name}"><title>{content(painted.hint)}</title>',
         shape(painted.style, x, y, box.width, box.height, fill, painted.alarm, painted.pale),
     ]
     if painted.kept and not painted.pale:
@@ -98,7 +97,7 @@ def box_svg(painted: Painted) -> str:
         parts.append(sign(change[0], x, y))
     if painted.tag:
         look = f'x="{n(x + 7)}" y="{n(y + 14)}" font-size="{n(META_SIZE)}" fill="{FAINT}"'
-        parts.append(f"<text {look}>{escape(painted.tag)}</text>")
+        parts.append(f"<text {look}>{content(painted.tag)}</text>")
     at = y + 1.0
     for line in box.lines:
         at += line.height
@@ -139,7 +138,7 @@ def sign(text: str, x: float, y: float) -> str:
     return (
         f'<circle cx="{n(x)}" cy="{n(y)}" r="7" fill="{TEXT}"/>'
         f'<text x="{n(x)}" y="{n(y + 4)}" font-size="12" font-weight="bold" fill="#ffffff" '
-        f'text-anchor="middle">{escape(text)}</text>'
+        f'text-anchor="middle">{content(text)}</text>'
     )
 
 
@@ -155,12 +154,12 @@ def _text(line: Line, x: float, y: float, wide: float, plain: bool, pale: bool) 
         look = f'x="{n(x + 0.5 * wide)}" {look} text-anchor="middle"'
     if line.role in ("label", "alarm"):
         look += ' font-weight="bold"'
-    return f"<text {look}>{escape(line.text)}</text>"
+    return f"<text {look}>{content(line.text)}</text>"
 
 
 def line(d: str, colour: str = EDGE, wide: float = 1.3, dashes: str = "", told: str = "") -> str:
     """A way with its width and colour."""
     dash = f' stroke-dasharray="{dashes}"' if dashes else ""
     look = f'fill="none" stroke="{colour}" stroke-width="{n(wide)}"{dash}'
-    title = f"><title>{escape(told)}</title></path>" if told else "/>"
+    title = f"><title>{content(told)}</title></path>" if told else "/>"
     return f'<path d="{d}" {look}{title}'

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
-from xml.sax.saxutils import escape, quoteattr
 
 from ..layout import Layout
-from ..text import FIGURE_FONT, LABEL_FONT, fit, width
+from ..text import FIGURE_FONT, LABEL_FONT, attribute, content, fit, width
 from .boxes import FAINT, META_SIZE, STYLES, TEXT, Box, frame_title
 from .legend import set_keys
 from .looks import Looks
@@ -49,7 +48,7 @@ def parts(drawn: Scene) -> list[str]:
     frames, titles = _frames(drawn)
     written = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{n(total)}" height="{n(height)}" '
-        f'viewBox="0 0 {n(total)} {n(height)}" role="img" aria-label={quoteattr(drawn.about)} '
+        f'viewBox="0 0 {n(total)} {n(height)}" role="img" aria-label={attribute(drawn.about)} '
         f'font-family="{LABEL_FONT}">',
         f'<rect width="{n(total)}" height="{n(height)}" fill="#ffffff"/>',
         f'<g transform="translate({n(left)} {n(_MARGIN)})">',
@@ -63,7 +62,7 @@ def parts(drawn: Scene) -> list[str]:
         face = f' font-family="{FIGURE_FONT}"' if note.colour != FAINT else ""
         written.append(
             f'<text x="{n(note.x)}" y="{n(note.y)}" font-size="{n(note.size)}" '
-            f'fill="{note.colour}"{face}>{escape(note.words)}</text>'
+            f'fill="{note.colour}"{face}>{content(note.words)}</text>'
         )
     written.append("</g>")
     for lines, x, y in (
@@ -98,7 +97,7 @@ def _frames(drawn: Scene) -> tuple[list[str], list[str]]:
             f'<rect x="{n(x + 7)}" y="{n(y + 4)}" width="{n(width(title, META_SIZE) + 4)}" '
             f'height="13" fill="{ground}"/>'
             f'<text x="{n(x + 9)}" y="{n(y + 14)}" font-size="{n(META_SIZE)}" fill="{FAINT}" '
-            f'font-weight="bold">{escape(title)}</text>'
+            f'font-weight="bold">{content(title)}</text>'
         )
     return frames, titles
 
@@ -116,7 +115,7 @@ def _said(step: str, caption: str, room: float) -> tuple[list[str], float, float
         y += 18.0 if ink == TEXT else size + 4.0
         bold = ' font-weight="bold"' if ink == TEXT else ""
         lines.append(
-            f'<text y="{n(y)}" font-size="{n(size)}" fill="{ink}"{bold}>{escape(words)}</text>'
+            f'<text y="{n(y)}" font-size="{n(size)}" fill="{ink}"{bold}>{content(words)}</text>'
         )
         widest = max(widest, room if ink == TEXT else width(words, size))
     return lines, widest, y + 14.0 if said else 0.0

@@ -7,10 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from xml.sax.saxutils import escape, quoteattr
 
 from ..files import write
-from ..text import LABEL_FONT, clean, fit, number, short, width
+from ..text import LABEL_FONT, attribute, clean, content, fit, number, short, width
 from .figures import (
     BLUE,
     FAINT,
@@ -135,12 +134,12 @@ def curves_svg(history: History, *, stop: int | None = None, title: str | None =
     about = f"Curves of {', '.join(panel.quantity for panel in panels)} over epochs"
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{total[0]:g}" height="{total[1]:g}" '
-        f'viewBox="0 0 {total[0]:g} {total[1]:g}" role="img" aria-label={quoteattr(about)} '
+        f'viewBox="0 0 {total[0]:g} {total[1]:g}" role="img" aria-label={attribute(about)} '
         f'font-family="{LABEL_FONT}" font-size="11">',
         f'<rect width="{total[0]:g}" height="{total[1]:g}" fill="#ffffff"/>',
     ]
     if title:
-        words = escape(fit(clean(title), 14, total[0] - 20))
+        words = content(fit(clean(title), 14, total[0] - 20))
         parts.append(
             f'<text x="{total[0] / 2:g}" y="22" font-size="14" font-weight="bold" fill="{TEXT}" '
             f'text-anchor="middle">{words}</text>'
@@ -338,7 +337,7 @@ def _axes(panel: _Panel, wide: float, tall: float) -> list[str]:
         for tick in epochs
     ]
     middle = 0.5 * (top + bottom)
-    quantity = escape(fit(panel.quantity, 12, bottom - top))
+    quantity = content(fit(panel.quantity, 12, bottom - top))
     parts += [
         f'<text x="{0.5 * (left + right):.1f}" y="{tall - 8:.1f}" font-size="12" '
         f'text-anchor="middle">epoch</text>',
@@ -381,7 +380,7 @@ def _axes(panel: _Panel, wide: float, tall: float) -> list[str]:
                     f'<path d="M{at:.1f} {line:.1f}h28" stroke="{colour}" stroke-width="2"{dash}/>'
                 )
             parts.append(
-                f'<text x="{at + 34:.1f}" y="{line + 4:.1f}" fill="{TEXT}">{escape(words)}</text>'
+                f'<text x="{at + 34:.1f}" y="{line + 4:.1f}" fill="{TEXT}">{content(words)}</text>'
             )
             at += width(words, 11) + 52
     return parts
