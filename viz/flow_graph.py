@@ -6,7 +6,6 @@ import fnmatch
 import os
 import tempfile
 import warnings
-import webbrowser
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -185,6 +184,8 @@ class FlowGraph:
 
     def open(self) -> Path:
         """Show the page in the web browser; return the path of the file that it is in."""
+        import webbrowser  # its import takes as long as that of a quarter of NumPy
+
         text = self.html()
         handle, name = tempfile.mkstemp(prefix="flow_graph_", suffix=".html")
         os.close(handle)
