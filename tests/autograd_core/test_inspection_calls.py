@@ -160,20 +160,20 @@ class TestCalls:
 
 class TestSeconds:
     def test_the_time_of_an_op_is_its_own(self) -> None:
-        slow = ag.primitive(lambda x: _after(0.03, x * 1.0), check=False)
-        slow.rule(lambda g, out, x: _after(0.05, g))
+        slow = ag.primitive(lambda x: _after(0.2, x * 1.0), check=False)
+        slow.rule(lambda g, out, x: _after(0.2, g))
         x = leaf([1.0, 2.0])
         with ag.check_primitives(False), ag.inspect() as seen:
             y = slow(x)
             z = (y + 1.0).sum()
             z.backward()
         seconds = [seen.seconds[node] for node in seen.nodes]
-        assert 0.03 <= seconds[0] < 0.3
-        assert all(0 <= s < 0.02 for s in seconds[1:])
+        assert seconds[0] >= 0.2
+        assert all(0 <= s < 0.2 for s in seconds[1:])
         walk = seen.walks[0]
         back = {node.op.name: walk.seconds[node] for node in walk.visited if node.op is not None}
-        assert 0.05 <= back.pop(seen.nodes[0].op.name) < 0.5
-        assert all(0 <= s < 0.03 for s in back.values())
+        assert back.pop(seen.nodes[0].op.name) >= 0.2
+        assert all(0 <= s < 0.2 for s in back.values())
 
     def test_inspections_own_time_is_left_out(self) -> None:
         """Checksums of a large array take as long as the op; they are not its time."""

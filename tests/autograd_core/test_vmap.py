@@ -313,8 +313,13 @@ def test_a_wrong_rule_is_caught(name: str, wrong: Any, monkeypatch: pytest.Monke
     values_are_those_of_a_loop()  # by the right one
     real_rules.setdefault(op, ELEMENTWISE[1])
     monkeypatch.setitem(RULES, op, (RULES.get(op, ELEMENTWISE)[0], wrong))
+
+    def many() -> None:
+        for _ in range(50):  # a few drawn examples may all have shapes for which it is right
+            values_are_those_of_a_loop()
+
     with pytest.raises((AssertionError, ValueError, IndexError, ExceptionGroup)):
-        values_are_those_of_a_loop()
+        many()
 
 
 # --- indices -----------------------------------------------------------------------------------

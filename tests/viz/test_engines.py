@@ -138,13 +138,13 @@ def test_a_dot_that_hangs_is_stopped(tensor: ag.Tensor, no_dot: Path) -> None:
     pretend(
         no_dot,
         "import subprocess, sys, time\n"
-        "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(4)'])\n"
+        "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(50)'])\n"
         "time.sleep(60)",
     )
     start = time.perf_counter()
     with pytest.warns(RuntimeWarning, match=r"longer than 0.3 s") as record:
         assert flow_graph(tensor, timeout=0.3).engine == "builtin"
-    assert time.perf_counter() - start < 3
+    assert time.perf_counter() - start < 40  # neither of them was waited for
     assert len(record) == 1
     with pytest.raises(DotError, match="longer than"):
         flow_graph(tensor, engine="dot", timeout=0.3).svg()

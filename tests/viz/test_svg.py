@@ -7,7 +7,6 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from dataclasses import replace
@@ -263,10 +262,8 @@ def test_a_chain_of_5000_ops() -> None:
     y = x
     for _ in range(2_500):
         y = np.tanh(y * 1.01)
-    start = time.perf_counter()
     graph = draw(y)
     shown = ET.fromstring(graph.svg()).findall(f".//{SVG}g[@id]")
-    assert time.perf_counter() - start < 15  # about 0.7 s where nobody else computes
     # What is folded to keep it readable is said.
     assert 1 < len(shown) <= 500
     assert any(text.startswith("5,001 boxes, shown as") for text in texts(graph.svg()))

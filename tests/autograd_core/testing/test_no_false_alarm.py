@@ -240,23 +240,19 @@ class TestNotFinite:
         assert max(report.values()) < 1e-7
 
 
-def test_speed() -> None:
-    """A typical call takes milliseconds; ten times the time of a quiet machine is allowed."""
-    import time
+def test_work() -> None:
+    """A typical check calls its function some dozens of times, which takes milliseconds."""
+    calls = 0
 
     def f(x: Any, y: Any) -> Any:
+        nonlocal calls
+        calls += 1
         return np.tanh(x) * y
 
-    def seconds(order: int) -> float:
-        times = []
-        for _ in range(3):
-            start = time.perf_counter()
-            check_gradients(f, np.ones(3), np.arange(3.0), order=order)
-            times.append(time.perf_counter() - start)
-        return min(times)
-
-    assert seconds(1) < 0.1
-    assert seconds(2) < 0.3
+    for order, most in ((1, 100), (2, 150)):
+        calls = 0
+        check_gradients(f, np.ones(3), np.arange(3.0), order=order)
+        assert 0 < calls <= most
 
 
 def test_the_report_says_what_was_checked() -> None:
