@@ -19,11 +19,13 @@ from autograd_core import Tensor
 
 from .drawing.dot import DotError
 from .drawing.looks import OVERLAYS
+from .files import check_place
 from .flow_graph import FlowGraph, Options, flow_graph
 from .load import load
 from .record import Recording, record
 from .recording.build import Known
-from .recording.capture import is_module, walk_back
+from .recording.capture import walk_back
+from .recording.modules import is_module
 from .script import (
     Failed,
     Refused,
@@ -142,7 +144,7 @@ def _draw(options: argparse.Namespace, arguments: list[str]) -> int:
     if path is None or there is None:
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(encoding="utf-8")  # whatever the terminal's is
-        sys.stdout.write(_text(drawing, options.form, looks))
+        sys.stdout.write(str(drawing._form(form, "it", looks)))  # of these forms none is bytes
         sys.stdout.flush()
         return 0
     drawing.save(there, **looks)
@@ -177,10 +179,7 @@ def _output(options: argparse.Namespace, target: Target) -> Path | None:
     path = Path(options.output or f"{target.stem}-graph.html")
     if path.suffix.lower() not in _SUFFIXES:
         raise Refused(f"cannot write {path.name!r}: the suffixes are {', '.join(_SUFFIXES)}")
-    if not path.parent.is_dir():
-        raise Refused(f"cannot write {path}: there is no folder {path.parent}; make it")
-    if path.is_dir():
-        raise Refused(f"cannot write {path}: it is a folder")
+    check_place(path)
     if not os.access(path.parent, os.W_OK):
         raise Refused(f"cannot write {path}: this user may not write to {path.parent}")
     if target.is_file and path.exists() and path.samefile(target.source):
@@ -195,14 +194,6 @@ def _shape(text: str | None) -> tuple[int, ...] | None:
         return tuple(int(axis) for axis in text.strip("()").split(",") if axis.strip())
     except ValueError:
         raise Refused(f"--input-shape should be numbers with commas, not {text!r}") from None
-
-
-def _text(drawing: FlowGraph, form: str, looks: dict[str, Any]) -> str:
-    if form == "svg":
-        return drawing.svg(**looks)
-    if form == "txt":
-        return drawing.text(lines=None)
-    return {"html": drawing.html, "json": drawing.json, "dot": drawing.dot}[form]()
 
 
 def _drawing(

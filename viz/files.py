@@ -5,7 +5,15 @@ from __future__ import annotations
 import uuid
 from pathlib import Path
 
-__all__ = ["write"]
+__all__ = ["check_place", "write"]
+
+
+def check_place(path: Path) -> None:
+    """Refuse a path at which no file can be: its folder is not there, or it is a folder itself."""
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"cannot write {path}: there is no folder {path.parent}; make it")
+    if path.is_dir():
+        raise IsADirectoryError(f"cannot write {path}: it is a folder")
 
 
 def write(path: Path, content: str | bytes) -> None:
@@ -14,10 +22,7 @@ def write(path: Path, content: str | bytes) -> None:
     Whoever reads ``path`` meanwhile sees the old file or the new one, never half of one. A folder
     that does not exist, or in the place of the file, is an ``OSError`` that names it.
     """
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"cannot write {path}: there is no folder {path.parent}; make it")
-    if path.is_dir():
-        raise IsADirectoryError(f"cannot write {path}: it is a folder")
+    check_place(path)
     data = content.encode() if isinstance(content, str) else content
     beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:

@@ -21,7 +21,7 @@ from autograd_core import Tensor
 
 from .flow_graph import FlowGraph
 from .record import Recording
-from .recording.capture import is_module
+from .recording.modules import is_module
 
 __all__ = [
     "Failed",

@@ -10,6 +10,7 @@ from autograd_core.graph import Node
 
 from ..graph.ir import Group
 from ..text import clean
+from .modules import parts as parts_of
 
 __all__ = ["groups_of"]
 
@@ -41,8 +42,8 @@ def groups_of(
         part = call.part
         if not isinstance(part, str) and id(part) not in labels:
             labels[id(part)] = _module_label(part, counted)
-            if id(part) not in paths and hasattr(part, "named_modules"):
-                for path, module in part.named_modules():
+            if id(part) not in paths:
+                for path, module in parts_of(part):
                     paths.setdefault(id(module), path)
         groups.append(
             Group(

@@ -6,7 +6,7 @@ import contextlib
 import copy
 import inspect
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,12 +16,12 @@ from autograd_core import GradientError, ReleasedError, Tensor
 from autograd_core.graph import Node
 
 from .build import Known
+from .modules import buffers, is_module, leaves, parts
 from .restore import unchanged
 from .symbolic import BATCHES
 
 __all__ = [
     "Target",
-    "is_module",
     "name_all",
     "name_calls",
     "of_function",
@@ -36,11 +36,6 @@ class Target(NamedTuple):
 
     roots: list[Node]
     known: Known
-
-
-def is_module(x: Any) -> bool:
-    """Whether ``x`` looks like a module."""
-    return hasattr(x, "named_parameters") and not isinstance(x, type)
 
 
 # --- the three kinds of targets -----------------------------------------------------------------
@@ -287,12 +282,15 @@ def name_all(known: Known, names: Any, over: bool = False) -> None:
     """Note the names in a mapping such as ``locals()``, or in a module (``over``: above others)."""
     _note(known, _named(names), over)
     for path, module in _modules(names):
-        known.parts.setdefault(id(module), path)
-    for module in [names] if is_module(names) else _held(names):
-        learned = {id(leaf) for _, leaf in module.named_parameters()}
-        for leaf in _untracked(module):
-            kind = known.frozen if id(leaf) in learned else known.buffers
-            kind.add(id(leaf._value))
+        if path[:1] != "_":  # as notebooks call past results
+            for inner, part in parts(module, path):
+                known.parts.setdefault(id(part), inner)
+        for ids, held in (
+            (known.frozen, module.named_parameters()),
+            (known.buffers, buffers(module)),
+        ):
+            untracked = (t for _, t in held if isinstance(t, Tensor) and t._node is None)
+            ids.update(id(t._value) for t in untracked)
 
 
 def _name_outside(known: Known, f: Any) -> None:
@@ -317,7 +315,7 @@ def _named(names: Any) -> Iterator[tuple[str, Any]]:
     if names is None:
         return
     if is_module(names):
-        yield from _leaves(names)
+        yield from leaves(names)
     elif isinstance(names, Mapping):
         # Notebooks call past results _, __ and _3.
         public = [(str(key), held) for key, held in names.items() if str(key)[:1] != "_"]
@@ -334,76 +332,42 @@ def _named(names: Any) -> Iterator[tuple[str, Any]]:
 
 def _inside(path: str, held: Any) -> Iterator[tuple[str, Any]]:
     if is_module(held):
-        yield from ((f"{path}.{name}", leaf) for name, leaf in _leaves(held))
+        yield from ((f"{path}.{name}", leaf) for name, leaf in leaves(held))
         return
     if isinstance(held, Mapping):
-        parts = [(f"{path}[{key!r}]", part) for key, part in held.items()]
+        named = [(f"{path}[{key!r}]", part) for key, part in held.items()]
     elif isinstance(held, list | tuple):
-        parts = [(f"{path}[{i}]", part) for i, part in enumerate(held)]
+        named = [(f"{path}[{i}]", part) for i, part in enumerate(held)]
     else:
         return
     # One level deep: whole data sets lie in the variables of a notebook.
-    for name, part in parts:
+    for name, part in named:
         if isinstance(part, Tensor):
             yield name, part
         elif is_module(part):
-            yield from ((f"{name}.{inner}", leaf) for inner, leaf in _leaves(part))
-
-
-def _leaves(module: Any) -> list[tuple[str, Any]]:
-    """The parameters and buffers of a module, by their paths."""
-    named = list(module.named_parameters())
-    if hasattr(module, "named_buffers"):
-        named += module.named_buffers()
-    return named
+            yield from ((f"{name}.{inner}", leaf) for inner, leaf in leaves(part))
 
 
 def _called(module: Any, name: str = "") -> Iterator[tuple[str, Any]]:
     """The leaves of a module by their own names where these are unique, else by their paths."""
-    leaves = _leaves(module)
-    count = Counter(getattr(leaf, "name", None) for _, leaf in leaves)
-    for path, leaf in leaves:
+    held = leaves(module)
+    count = Counter(getattr(leaf, "name", None) for _, leaf in held)
+    for path, leaf in held:
         own = getattr(leaf, "name", None)
         generic = not own or count[own] > 1 or own == path.rpartition(".")[2]
         yield (".".join(p for p in (name, path) if p) if generic else str(own)), leaf
 
 
-def _untracked(module: Any) -> list[Any]:
-    """The tensors of a module that take no gradient: buffers, and what was frozen."""
-    leaves = [leaf for _, leaf in _leaves(module)]
-    return [leaf for leaf in leaves if isinstance(leaf, Tensor) and leaf._node is None]
-
-
 def _modules(names: Any) -> Iterator[tuple[str, Any]]:
-    """Yield the paths of modules, and the modules."""
+    """Yield what is a module, or what a mapping names that is, alone or in lists, with its path."""
     if is_module(names):
-        yield from _parts("", names)
+        yield "", names
     elif isinstance(names, Mapping):
-        public = [(str(key), held) for key, held in names.items() if str(key)[:1] != "_"]
-        for key, held in public:
+        for key, held in names.items():
             if is_module(held):
-                yield from _parts(key, held)
+                yield str(key), held
             elif isinstance(held, list | tuple):
-                for i, part in enumerate(held):
-                    if is_module(part):
-                        yield from _parts(f"{key}[{i}]", part)
-
-
-def _held(names: Any) -> Iterator[Any]:
-    """Yield the modules that a mapping names, alone or in lists; what is in them they tell."""
-    for held in names.values() if isinstance(names, Mapping) else ():
-        if is_module(held):
-            yield held
-        elif isinstance(held, list | tuple):
-            yield from filter(is_module, held)
-
-
-def _parts(path: str, module: Any) -> Iterator[tuple[str, Any]]:
-    named: Iterable[tuple[str, Any]] = [("", module)]
-    if hasattr(module, "named_modules"):
-        named = module.named_modules()
-    for name, part in named:
-        yield ".".join(p for p in (path, name) if p), part
+                yield from ((f"{key}[{i}]", x) for i, x in enumerate(held) if is_module(x))
 
 
 def _note(known: Known, named: Any, over: bool = False) -> None:

@@ -11,6 +11,8 @@ import numpy as np
 import autograd_core as ag
 from autograd_core import Tensor
 
+from .modules import is_module, leaves, parts
+
 __all__ = ["unchanged"]
 
 
@@ -25,7 +27,7 @@ def unchanged(of: Any) -> Iterator[None]:
     flags: list[tuple[Any, bool]] = []
     generators: dict[int, np.random.Generator] = {}
     for module, inner in _modules(of, generators):
-        for leaf in _leaves(module):
+        for leaf in (leaf for _, leaf in leaves(module) if isinstance(leaf, Tensor)):
             value = leaf._value
             copied = value.copy() if isinstance(value, np.ndarray) and leaf._node is None else None
             tensors.append((leaf, value, copied, leaf.grad))
@@ -68,23 +70,14 @@ def _modules(of: Any, generators: dict[int, Any]) -> Iterator[tuple[Any, list[An
         elif isinstance(held, list | tuple):
             if len(held) <= _MANY:
                 stack.extend(held)
-        elif hasattr(held, "named_parameters"):
-            parts = [held]
-            if hasattr(held, "named_modules"):
-                parts = [part for _, part in held.named_modules()]
-            for part in parts:
+        elif is_module(held):
+            inner = [part for _, part in parts(held)]
+            for part in inner:
                 for x in vars(part).values() if hasattr(part, "__dict__") else ():
                     if isinstance(x, np.random.Generator):
                         generators[id(x)] = x
-            yield held, parts
+            yield held, inner
 
 
 #: A list of more than this is data.
 _MANY = 1_000
-
-
-def _leaves(module: Any) -> list[Tensor]:
-    named = list(module.named_parameters())
-    if hasattr(module, "named_buffers"):
-        named += module.named_buffers()
-    return [leaf for _, leaf in named if isinstance(leaf, Tensor)]
