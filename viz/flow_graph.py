@@ -58,12 +58,7 @@ class FlowGraph:
         opened: Collection[int] | None = None,
         places: dict[tuple[int, int], int] | None = None,
     ) -> None:
-        if engine not in _ENGINES:
-            raise ValueError(f"unknown engine {engine!r}; the engines are {', '.join(_ENGINES)}")
-        if engine == "dot" and not dot.available():
-            raise dot.DotError(
-                f"engine='dot': the program `dot` is not on the PATH. {dot.INSTALL}."
-            )
+        _check_engine(engine)
         self.graph = graph
         self._asked = engine
         self._timeout = timeout
@@ -372,7 +367,7 @@ class Options:
         collapse: str | Callable[[Group], bool] | None = None,
         shared: str = "proxy",
     ) -> None:
-        FlowGraph(Graph((), (), (), ()), engine)  # it refuses an engine that there is not
+        _check_engine(engine)
         if depth is not None and (isinstance(depth, bool) or not isinstance(depth, int)):
             raise TypeError(f"flow_graph: depth must be a whole number, not {depth!r}")
         if depth is not None and depth < 0:
@@ -412,6 +407,13 @@ class Options:
             chosen = closed
             opened &= opened_by(graph, lambda group: not chosen(group))
         return opened
+
+
+def _check_engine(engine: str) -> None:
+    if engine not in _ENGINES:
+        raise ValueError(f"unknown engine {engine!r}; the engines are {', '.join(_ENGINES)}")
+    if engine == "dot" and not dot.available():
+        raise dot.DotError(f"engine='dot': the program `dot` is not on the PATH. {dot.INSTALL}.")
 
 
 def _no_group(pattern: str, graph: Graph) -> str:

@@ -259,9 +259,7 @@ def _check(graph: Graph) -> None:
         raise _Flaw("none of its vertices is an output")
     for i, vertex in enumerate(graph.vertices):
         where = f"vertices[{i}]"
-        _among(vertex.kind, _KINDS[Vertex], f"{where}.kind")
-        _among(vertex.change, _CHANGES, f"{where}.change")
-        _is(vertex.id == i, f"{where}.id should be {i}, its position, and is {vertex.id}")
+        _entry(vertex, i, where)
         _within(vertex.group, groups, f"{where}.group")
         _within(vertex.stands_for, i, f"{where}.stands_for")
         _within(vertex.rule_of, count, f"{where}.rule_of")
@@ -276,9 +274,7 @@ def _check(graph: Graph) -> None:
         _among(edge.change, _CHANGES, f"{where}.change")
     for i, group in enumerate(graph.groups):
         where = f"groups[{i}]"
-        _among(group.kind, _KINDS[Group], f"{where}.kind")
-        _among(group.change, _CHANGES, f"{where}.change")
-        _is(group.id == i, f"{where}.id should be {i}, its position, and is {group.id}")
+        _entry(group, i, where)
         _within(group.parent, i, f"{where}.parent")
     for i, step in enumerate(graph.steps):
         where = f"steps[{i}]"
@@ -288,6 +284,13 @@ def _check(graph: Graph) -> None:
     for key in ("forward", "backward"):
         for i, vertex_id in enumerate(getattr(graph, key)):
             _within(vertex_id, count, f"{key}[{i}]")
+
+
+def _entry(held: Vertex | Group, i: int, where: str) -> None:
+    """See to what boxes and groups have in common."""
+    _among(held.kind, _KINDS[type(held)], f"{where}.kind")
+    _among(held.change, _CHANGES, f"{where}.change")
+    _is(held.id == i, f"{where}.id should be {i}, its position, and is {held.id}")
 
 
 def _summary(held: Summary | None, where: str) -> None:

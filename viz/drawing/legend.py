@@ -26,9 +26,20 @@ from .looks import OVERLAYS, UNKNOWN, Looks, Scale, colour, edge_norm
 from .marks import line, n, shape, sign
 
 if TYPE_CHECKING:
+    from ..graph.ir import Graph
+    from ..graph.summary import Summary
     from ..graph.view import View
 
-__all__ = ["Key", "edge_colour", "edge_width", "keys", "set_keys"]
+__all__ = [
+    "Key",
+    "changes_of",
+    "edge_colour",
+    "edge_width",
+    "gradient_says",
+    "keys",
+    "set_keys",
+    "value_says",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,24 +65,20 @@ def keys(
     found = [_role(kind, plain) for kind in STYLES if kind in kinds]
     if any(v.uses > 1 for v in drawn):
         found.append(_sign("↻", "drawn at each of its uses"))
-    summaries = [v.value for v in graph.vertices] + [v.gradient for v in graph.vertices]
-    arrays = any(s is not None and s.size > len(s.preview) for s in summaries)
-    how = ", mean ± standard deviation [least, greatest]" if arrays else ""
-    if any(v.value or v.value_note for v in graph.vertices):
-        found.append(_sign("=", f"value{how}"))
-    if any(v.gradient or v.gradient_note for v in graph.vertices):
-        found.append(_sign("∇", _gradient_of(view), "" if plain else GRADIENT))
+    if value := value_says(graph):
+        found.append(_sign("=", value))
+    if gradient := gradient_says(graph):
+        found.append(_sign("∇", fit(gradient, META_SIZE, 500.0), "" if plain else GRADIENT))
     if any(v.kept for v in graph.vertices):
         circle = f'<circle cx="8" cy="7.5" r="3" fill="{TEXT}"/>'
         found.append(Key(circle, _cell("●", TEXT), 14.0, "kept for the backward pass"))
-    broken = any(not s.finite for s in summaries if s is not None)
+    broken = any(not s.finite for s in _summaries(graph))
     if broken:
         found.append(_sign("NaN", "not finite", "" if plain else ALARM, FIGURE_SIZE - 2))
     if any(v.origin or v.gradient_origin for v in graph.vertices):
         bar = f'<path d="M0 7.5h14" stroke="{ALARM}" stroke-width="3"/>'
         found.append(Key(bar, _cell("━━", ALARM), 14.0, "where that began"))
-    changes = {vertex.change for vertex in graph.vertices}
-    changes |= {edge.change for edge in graph.edges} | {group.change for group in graph.groups}
+    changes = changes_of(graph)
     for change, (text, fill, says) in CHANGES.items():
         if change in changes:
             fill = fill if looks.overlay == "role" else UNKNOWN
@@ -124,13 +131,35 @@ def _cell(text: str, ink: str, look: str = "") -> str:
     return f'<TD{look}><FONT COLOR="{ink}">{content(text)}</FONT></TD>'
 
 
-def _gradient_of(view: View) -> str:
-    graph = view.graph
+def value_says(graph: Graph) -> str:
+    """What stands behind "=" in the boxes, in words; "" where there is none."""
+    if not any(v.value or v.value_note for v in graph.vertices):
+        return ""
+    arrays = any(s.size > len(s.preview) for s in _summaries(graph))
+    return "value" + ", mean ± standard deviation [least, greatest]" * arrays
+
+
+def gradient_says(graph: Graph) -> str:
+    """What stands behind "∇" in the boxes, in words; "" where there is none."""
+    if not any(v.gradient or v.gradient_note for v in graph.vertices):
+        return ""
     outputs = [v for v in graph.vertices if v.kind == "output"]
     names = [fit(v.name, META_SIZE, 150.0) for v in outputs if v.name]
     name = names[0] if len(names) == len(outputs) == 1 else "the output" + "s" * (len(outputs) > 1)
     why = f" ({clean(graph.no_gradient)})" if graph.no_gradient else ""
-    return fit(f"gradient of {name}{why}", META_SIZE, 500.0)
+    return f"gradient of {name}{why}"
+
+
+def changes_of(graph: Graph) -> set[str]:
+    """The marks of a difference that are in the graph, and ""."""
+    changes = {vertex.change for vertex in graph.vertices}
+    changes |= {edge.change for edge in graph.edges} | {group.change for group in graph.groups}
+    return changes
+
+
+def _summaries(graph: Graph) -> list[Summary]:
+    both = [s for v in graph.vertices for s in (v.value, v.gradient)]
+    return [s for s in both if s is not None]
 
 
 def _sign(text: str, words: str, ink: str = "", size: float = LABEL_SIZE - 1) -> Key:

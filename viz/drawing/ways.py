@@ -20,10 +20,10 @@ from .progress import Progress
 if TYPE_CHECKING:
     from ..graph.view import Arrow, View
 
-__all__ = ["Note", "Way", "notes", "ways"]
+__all__ = ["SYMMETRIC", "Note", "Way", "notes", "ways"]
 
 #: The order of the operands of these does not matter, so it need not be told.
-_SYMMETRIC = {"add", "multiply", "maximum", "minimum", "fmax", "fmin", "logaddexp", "hypot"}
+SYMMETRIC = {"add", "multiply", "maximum", "minimum", "fmax", "fmin", "logaddexp", "hypot"}
 #: How far the arrow sent back runs beside the other.
 _AWAY = 7.0
 #: More words than this are left to the hints.
@@ -267,6 +267,6 @@ def _operand_numbers(view: View, boxes: Sequence[Box], layout: Layout, sent: boo
     numbers = []
     for target, ends in into.items():
         operands = [operand for _, _, operand in sorted(ends)]
-        if graph.vertices[target].op not in _SYMMETRIC and operands != sorted(operands):
+        if graph.vertices[target].op not in SYMMETRIC and operands != sorted(operands):
             numbers += [Note(x, y - 4.0, str(operand + 1), 9.0, FAINT) for x, y, operand in ends]
     return numbers

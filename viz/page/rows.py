@@ -32,16 +32,15 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from ..drawing.boxes import CHANGES, META_SIZE, STYLES, Box, frame_title, role
+from ..drawing.legend import changes_of, gradient_says, value_says
+from ..drawing.ways import SYMMETRIC
 from ..graph.contents import Contents, contents
 from ..graph.ir import Graph, Step, Vertex
 from ..graph.names import local, names_of
 from ..graph.summary import Summary
-from ..text import clean, fit, number, width
+from ..text import clean, number, width
 
 __all__ = ["encode"]
-
-#: The order of the operands of these does not matter, so it need not be told.
-_SYMMETRIC = {"add", "multiply", "maximum", "minimum", "fmax", "fmin", "logaddexp", "hypot"}
 
 _FLAGS = {"kept": 1, "origin": 2, "gradient_origin": 4, "ordered": 8, "within": 16}
 _PHASES = {"forward": 0, "seed": 1, "backward": 2}
@@ -151,7 +150,7 @@ def _said(vertex: Vertex, box: Box) -> str:
 
 
 def _flags(vertex: Vertex, within: bool) -> int:
-    ordered = vertex.op is not None and vertex.op not in _SYMMETRIC
+    ordered = vertex.op is not None and vertex.op not in SYMMETRIC
     held = {"kept": vertex.kept, "origin": vertex.origin,
             "gradient_origin": vertex.gradient_origin, "ordered": ordered,
             "within": within}  # fmt: skip
@@ -202,22 +201,14 @@ def _signs(graph: Graph) -> list[list[str]]:
     """The signs that are in the graph, and what they mean."""
     kinds = {role(vertex) for vertex in graph.vertices}
     signs = [[kind, style.says] for kind, style in STYLES.items() if kind in kinds]
-    summaries = [v.value for v in graph.vertices] + [v.gradient for v in graph.vertices]
-    arrays = any(s is not None and s.size > len(s.preview) for s in summaries)
-    if any(v.value or v.value_note for v in graph.vertices):
-        how = ", mean ± standard deviation [least, greatest]" if arrays else ""
-        signs.append(["=", f"value{how}"])
-    if any(v.gradient or v.gradient_note for v in graph.vertices):
-        outputs = [v for v in graph.vertices if v.kind == "output"]
-        name = outputs[0].name if len(outputs) == 1 else ""
-        why = f" ({clean(graph.no_gradient)})" if graph.no_gradient else ""
-        signs.append(["∇", f"gradient of {fit(name or 'the output', META_SIZE, 150.0)}{why}"])
+    for sign, says in (("=", value_says(graph)), ("∇", gradient_says(graph))):
+        if says:
+            signs.append([sign, says])
     if any(v.kept for v in graph.vertices):
         signs.append(["●", "kept for the backward pass"])
     if any(v.uses > 1 for v in graph.vertices):
         signs.append(["↻", "drawn at each of its uses"])
-    changed = {held.change for held in graph.vertices} | {held.change for held in graph.edges}
-    changed |= {held.change for held in graph.groups}
+    changed = changes_of(graph)
     return signs + [[sign, says] for name, (sign, _, says) in CHANGES.items() if name in changed]
 
 
