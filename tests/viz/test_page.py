@@ -22,7 +22,7 @@ from viz.drawing import boxes
 from viz.graph.summary import summarize
 from viz.page import embedded
 from viz.page.assets import dark, pack, squeeze, unpack
-from viz.page.rows import encode
+from viz.page.rows import _signs, encode
 from viz.text import number
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -218,3 +218,11 @@ def test_a_graph_without_groups_steps_or_gradients() -> None:
     )  # fmt: skip
     rows = data_of(written(plain))
     assert (rows["g"], rows["t"], rows["o"]) == ([], [], [])
+
+
+def test_the_key_is_the_drawings_also_for_several_outputs() -> None:
+    x = ag.Tensor([1.0, 2.0], requires_grad=True, name="x")
+    drawing = viz.flow_graph([ag.sum(x * x), ag.sum(ag.exp(x))])
+    says = "gradient of the outputs"
+    assert ["∇", says] in _signs(drawing.graph)
+    assert says in drawing.svg()
