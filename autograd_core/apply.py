@@ -45,18 +45,10 @@ def apply(op: Op, args: Any, kwargs: dict[str, Any]) -> Any:
             return _plain(op, args, kwargs)  # np.where(condition)
         if params:
             params = {key: _constant(op, key, value) for key, value in params.items()}
-    elif len(args) == 1 and type(args[0]) is Tensor:
-        params = record.NO_PARAMS
-        x, node = args[0]._value, args[0]._node
-        try:
-            value = op.fn(x)
-        except Exception as error:
-            raise record.explain(op, (x,), error) from None
-        if node is not None:
-            node = record.record_one(op, value, x, node) if op.mask else None
-        return _handles(op, value, node, x, params)
     else:
         params = record.NO_PARAMS
+    if op.arity == 1 and type(args[0]) is Tensor and not op.variadic:
+        return _apply_one(op, args[0], params)
     values, parents, tracked, bit = [], [], 0, 1
     for x in args:
         if type(x) is Tensor:
@@ -73,10 +65,7 @@ def apply(op: Op, args: Any, kwargs: dict[str, Any]) -> Any:
         parents = [node if op.mask >> i & 1 else None for i, node in enumerate(parents)]
         tracked &= op.mask
     if tracked and params and record.recording():
-        op.check_params(params)
-        if op not in INDEXED:
-            # What a user writes into an index or a mask later must not change the gradient.
-            params = {key: _frozen(x) for key, x in params.items()}
+        params = _checked(op, params)
     value = record.run(op, values, params)
     node = None
     if tracked:
@@ -90,6 +79,25 @@ def apply(op: Op, args: Any, kwargs: dict[str, Any]) -> Any:
             ]
         node = record.record(op, value, tuple(values), tuple(parents), tracked, params)
     return _handles(op, value, node, values[0] if values else None, params)
+
+
+def _apply_one(op: Op, t: Tensor, params: dict[str, Any]) -> Any:
+    """Do what `apply` does with one tensor, for which nothing need be sorted out."""
+    x, node = t._value, t._node
+    if not op.mask:
+        node = None
+    if node is not None and params and record.recording():
+        params = _checked(op, params)
+    try:
+        value = op.fn(x, **params) if params else op.fn(x)
+    except Exception as error:
+        raise record.explain(op, (x,), error) from None
+    if node is not None:
+        if params:
+            node = record.record(op, value, (x,), (node,), 1, params)
+        else:
+            node = record.record_one(op, value, x, node)
+    return _handles(op, value, node, x, params)
 
 
 def apply_fresh(op: Op, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
@@ -126,6 +134,13 @@ def apply_fresh(op: Op, operands: tuple[Any, ...], params: dict[str, Any]) -> An
     if isinstance(value, _ARRAYS):
         return wrap(value, node)
     return _handles(op, value, node, None, params)
+
+
+def _checked(op: Op, params: dict[str, Any]) -> dict[str, Any]:
+    """The parameters for the rules: all known to them, and safe from later writes by the user."""
+    op.check_params(params)
+    # An index or a mask that is written into later must not change the gradient.
+    return params if op in INDEXED else {key: _frozen(x) for key, x in params.items()}
 
 
 def _frozen(value: Any) -> Any:

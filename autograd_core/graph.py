@@ -26,6 +26,7 @@ __all__ = [
     "StandIn",
     "conj",
     "leaf",
+    "make_node",
     "next_number",
     "topological_order",
 ]
@@ -79,75 +80,135 @@ class Derived(NamedTuple):
     output: int | None = None
 
 
+class _Released:
+    """Stands for what a node kept until backward released it."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "RELEASED"
+
+
+RELEASED = _Released()
+
+
+def _seldom(slot: str, doc: str) -> property:
+    """A field that few nodes have: its slot stays empty, which costs nothing, and reads as None."""
+    return property(
+        lambda node: getattr(node, slot, None), lambda node, new: setattr(node, slot, new), doc=doc
+    )
+
+
 class Node:
     """One box of the flow graph: an op that was applied, or a leaf.
 
     ``op``
         the :class:`~autograd_core.registry.Op`, or None for a leaf.
-    ``parents``
-        a node for each operand, None where the operand is not tracked.
-    ``operands``
-        for each operand its value if a rule reads it, else a stand-in with shape and dtype: the
-        parent's node, or a :class:`StandIn`. The whole tuple is None once backward released it.
+    ``left``, ``right``
+        the nodes of its first two operands, None where there is none or it is not tracked.
+    ``x``, ``y``
+        what is kept of these two operands: the value if a rule reads it, else a stand-in with
+        shape and dtype, which is the parent's node or a :class:`StandIn`. ``x`` is RELEASED
+        once backward released what the node kept.
+    ``more``
+        None; of an op that may have more than two operands a pair in place of those four fields:
+        all its parents, and what is kept of all its operands (None once released).
     ``out``
         the value, if a rule reads it; else None.
     ``params``
         the op's parameters by name, ``axis`` and friends.
     ``shape``, ``dtype``
         of the value; tuples of them where the op has several outputs.
+    ``grad``
+        the accumulated gradient of a leaf, or of a node that keeps it; else None.
     ``number``
         the creation number: parents have smaller ones, so sorting by it is a topological order.
-    ``grad``, ``name``
-        the accumulated gradient of a leaf, or of a node that keeps it; a name to draw.
-    ``derived``
-        None, or of the result of a composition such as ``var`` a `Derived`.
     ``rule``
         of what a rule computed on a walk back that was recorded, the number of the node whose rule
         it is; not set on others.
-    ``hooks``
-        None, or what is called with the gradient here; see `autograd_core.hooks`.
+
+    A graph may have millions of nodes, each of which the garbage collector looks at, as it does at
+    every tuple: so one or two operands, all but a few ops have no more, have fields of their own.
+    Whoever isn't in a hurry reads ``parents`` and ``operands``.
     """
 
     __slots__ = (
-        "derived",
+        "_derived",
+        "_hooks",
+        "_name",
         "dtype",
         "grad",
-        "hooks",
-        "name",
+        "left",
+        "more",
         "number",
         "op",
-        "operands",
         "out",
         "params",
-        "parents",
+        "right",
         "rule",
         "shape",
+        "x",
+        "y",
     )
 
+    op: Any
+    left: Node | None
+    right: Node | None
+    x: Any
+    y: Any
+    more: tuple[tuple[Node | None, ...], tuple[Any, ...] | None] | None
+    out: Any
+    params: dict[str, Any]
+    shape: Any
+    dtype: Any
+    number: int
     rule: int
+    grad: Any
 
-    def __init__(
-        self,
-        op: Any,
-        parents: tuple[Node | None, ...],
-        operands: tuple[Any, ...] | None,
-        out: Any,
-        params: dict[str, Any],
-        shape: Any,
-        dtype: Any,
-    ) -> None:
-        self.op = op
-        self.parents = parents
-        self.operands = operands
-        self.out = out
-        self.params = params
-        self.shape = shape
-        self.dtype = dtype
-        self.number = next_number()
-        self.grad: Any = None
-        self.name: str | None = None
-        self.derived: Derived | None = None
-        self.hooks: Any = None
+    name = _seldom("_name", "A name to draw.")
+    derived = _seldom("_derived", "None, or of the result of a composition a `Derived`.")
+    hooks = _seldom("_hooks", "None, or what is called with the gradient; see `hooks`.")
+
+    @property
+    def parents(self) -> tuple[Node | None, ...]:
+        """A node for each operand, None where the operand is not tracked; assignable."""
+        if self.more is not None:
+            return self.more[0]
+        if self.op is None:
+            return ()
+        return (self.left,) if self.op.arity == 1 else (self.left, self.right)
+
+    @parents.setter
+    def parents(self, new: tuple[Node | None, ...]) -> None:
+        if self.more is not None:
+            self.more = new, self.more[1]
+        elif new:
+            self.left, self.right = new[0], new[1] if len(new) > 1 else None
+
+    @property
+    def operands(self) -> tuple[Any, ...] | None:
+        """What is kept of each operand; None once backward released it; assignable."""
+        if self.more is not None:
+            return self.more[1]
+        if self.op is None:
+            return ()
+        if self.x is RELEASED:
+            return None
+        return (self.x,) if self.op.arity == 1 else (self.x, self.y)
+
+    @operands.setter
+    def operands(self, new: tuple[Any, ...]) -> None:
+        if self.more is not None:
+            self.more = self.more[0], new
+        elif new:
+            self.x, self.y = new[0], new[1] if len(new) > 1 else None
+
+    def release(self) -> None:
+        """Let go of what was kept for the backward pass."""
+        self.x = RELEASED
+        self.y = self.out = None
+        if self.more is not None:
+            self.more = self.more[0], None
 
     @property
     def ndim(self) -> int:
@@ -167,11 +228,12 @@ class Node:
         )
 
     def _pull(self, i: int, g: Any) -> Any:
-        if self.operands is None:
+        operands = self.operands
+        if operands is None:
             raise ReleasedError(f"backward() released what this {self.op.name} kept; compute anew")
         out = self if self.out is None else self.out
         # Inside the engine gradients of complex values are conjugated; see `backprop`.
-        back = self.op.pull_array(i, conj(g), out, self.operands, self.params, self.parents[i])
+        back = self.op.pull_array(i, conj(g), out, operands, self.params, self.parents[i])
         return conj(back)
 
     def __repr__(self) -> str:
@@ -199,8 +261,35 @@ def conj(g: Any) -> Any:
 
 def leaf(shape: tuple[int, ...], dtype: Any, name: str | None = None) -> Node:
     """Make the node of a value that nothing in the graph computed."""
-    node = Node(None, (), (), None, {}, shape, dtype)
-    node.name = name
+    node = make_node(None, (), (), None, {}, shape, dtype)
+    if name is not None:
+        node.name = name
+    return node
+
+
+def make_node(
+    op: Any,
+    parents: tuple[Node | None, ...],
+    operands: tuple[Any, ...],
+    out: Any,
+    params: dict[str, Any],
+    shape: Any,
+    dtype: Any,
+) -> Node:
+    """Make a node of any number of operands; `record` does so faster for one and two."""
+    # A class with an ``__init__`` takes twice as long to call, so it has none.
+    node = Node()
+    node.op = op
+    node.left = node.right = node.x = node.y = node.more = node.grad = None
+    if op is not None and not op.few:
+        node.more = parents, operands
+    else:
+        node.parents, node.operands = parents, operands
+    node.out = out
+    node.params = params
+    node.shape = shape
+    node.dtype = dtype
+    node.number = next_number()
     return node
 
 
@@ -213,19 +302,20 @@ def topological_order(roots: Iterable[Node], oldest: int = 0) -> list[Node]:
     Nodes with a number below ``oldest`` are left out: a walk that seeks the gradient of a given
     node never needs what is older than it. Iterative, so that depth has no limit.
 
-    >>> a = leaf((), float)
-    >>> b = Node(None, (a, a), (), None, {}, (), float)
-    >>> topological_order([b]) == [a, b]
+    >>> x = leaf((), float)
+    >>> y = leaf((), float)
+    >>> topological_order([y, x]) == [x, y]
     True
     """
     found: dict[Node, None] = {root: None for root in roots if root.number >= oldest}
     stack = list(found)
     push, pop = stack.append, stack.pop
     while stack:
-        for parent in pop().parents:
+        node = pop()
+        for parent in (node.left, node.right) if node.more is None else node.more[0]:
             if parent is not None and parent not in found and parent.number >= oldest:
                 found[parent] = None
-                if parent.parents:
+                if parent.op is not None:
                     push(parent)
     order = list(found)
     # A depth-first search finds long chains newest first: reversed, the sort is nearly linear.

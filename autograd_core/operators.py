@@ -11,8 +11,10 @@ import numpy as np
 from . import record
 from .apply import apply
 from .errors import InPlaceError
+from .graph import Node, next_number
+from .record import NO_PARAMS, stand_in
 from .registry import OPS, Op
-from .tensor import Tensor, asarray, new_tensor, wrap
+from .tensor import Tensor, asarray, new_tensor
 from .values import refuse_subclass
 from .views import is_view, refuse_view
 
@@ -31,47 +33,68 @@ def _operator(op: Op) -> None:
         setattr(Tensor, f"__{name}__", unary)
         return
 
-    record_pair = record.record_pair if op.mask else _record_nothing
+    # What is kept if the left operand is tracked, if the right one is, if both are.
+    rows = [(keep_out, *keep) for keep_out, keep in op.table]
+    left_row, right_row, both_row = rows[1:]
+    recorded = op.mask != 0
+    mode_here = record.mode.get
 
-    def forward(self: Tensor, other: Any) -> Any:
-        if type(other) is Tensor:
-            y, y_node = other._value, other._node
+    def binary(left: Any, right: Any) -> Any:
+        if type(left) is Tensor:
+            x, x_node = left._value, left._node
         else:
-            y, y_node = other, None
-            if type(other) is not np.ndarray and not isinstance(other, record.SCALARS):
-                y = _operand(other)
-                if y is NotImplemented:
-                    return NotImplemented
-        x, x_node = self._value, self._node
-        try:
-            value = compute(x, y)
-        except Exception as error:
-            raise record.explain(op, (x, y), error) from None
-        result = new_tensor(Tensor)
-        result._value = value
-        result._node = (
-            None
-            if x_node is None and y_node is None
-            else record_pair(op, value, x, x_node, y, y_node)
-        )
-        result._name = None
-        return result
-
-    setattr(Tensor, f"__{name}__", forward)
-    if name in COMPARISONS:
-        return
-
-    def reflected(self: Tensor, other: Any) -> Any:
-        x = _operand(other)
-        if x is NotImplemented:
-            return NotImplemented
-        y, y_node = self._value, self._node
+            x, x_node = left, None
+            if type(x) not in _PLAIN and (x := _operand(x)) is NotImplemented:
+                return NotImplemented
+        if type(right) is Tensor:
+            y, y_node = right._value, right._node
+        else:
+            y, y_node = right, None
+            if type(y) not in _PLAIN and (y := _operand(y)) is NotImplemented:
+                return NotImplemented
         try:
             # Python's complex numbers multiply NumPy's scalars by themselves, to a Python number.
             value = compute(x, y) if type(x) is not complex else op.fn(x, y)
         except Exception as error:
             raise record.explain(op, (x, y), error) from None
-        return wrap(value, None if y_node is None else record_pair(op, value, x, None, y, y_node))
+        result = new_tensor(Tensor)
+        result._value = value
+        result._name = None
+        if x_node is not None:
+            keep_out, keep_x, keep_y = left_row if y_node is None else both_row
+        elif y_node is not None:
+            keep_out, keep_x, keep_y = right_row
+        else:
+            result._node = None
+            return result
+        if not recorded or mode_here() is not True:
+            tracked = (x_node is not None) + 2 * (y_node is not None)
+            result._node = (
+                record.record(op, value, (x, y), (x_node, y_node), tracked) if recorded else None
+            )
+            return result
+        # `record.record`, written out: the call would cost as much as two small vectors' product.
+        node = result._node = Node()
+        node.op = op
+        node.left = x_node
+        node.right = y_node
+        node.x = x if keep_x else x_node if x_node is not None else stand_in(x)
+        node.y = y if keep_y else y_node if y_node is not None else stand_in(y)
+        node.more = node.grad = None
+        node.out = value if keep_out else None
+        node.params = NO_PARAMS
+        node.shape = value.shape
+        node.dtype = value.dtype
+        node.number = next_number()
+        return result
+
+    op.binary = binary
+    setattr(Tensor, f"__{name}__", binary)
+    if name in COMPARISONS:
+        return
+
+    def reflected(self: Tensor, other: Any) -> Any:
+        return binary(other, self)
 
     def in_place(self: Tensor, other: Any) -> Any:
         if type(other) is not Tensor and isinstance(other, Tensor):
@@ -84,7 +107,7 @@ def _operator(op: Op) -> None:
             sys.getrefcount(self) <= BORROWED and stored_back(sys._getframe(1))
         ):
             refuse_view(self, f"x {op.symbol}= ...")
-        result = forward(self, other)
+        result = binary(self, other)
         if result is NotImplemented:
             return NotImplemented
         self._rebind(result)
@@ -94,10 +117,8 @@ def _operator(op: Op) -> None:
     setattr(Tensor, f"__i{name}__", in_place)
 
 
-def _record_nothing(*_: Any) -> None:
-    """A comparison's result is not part of the graph."""
-
-
+# What needs no second look.
+_PLAIN = frozenset({float, int, np.ndarray, np.float32, np.float64})
 COMPARISONS = {"eq", "ne", "lt", "le", "gt", "ge"}
 # What holds a tensor that only the running statement knows: its caller, `self`, and the question.
 BORROWED = 3

@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 
 from .errors import ShapeError
-from .graph import Node, StandIn, next_number
+from .graph import Node, StandIn, make_node, next_number
 from .registry import PROJECTION, Op
 
 __all__ = ["Watcher", "keep_values", "no_grad", "record", "recording", "scope"]
@@ -309,8 +309,6 @@ def _broadcast(shapes: list[tuple[int, ...]]) -> bool:
 
 NO_PARAMS: dict[str, Any] = {}
 
-new_node = Node.__new__
-
 
 def record(
     op: Op,
@@ -327,14 +325,6 @@ def record(
     now = mode.get()
     if now is False:
         return None
-    keep_out, keep = op.kept(tracked, len(operands)) if op.variadic else op.table[tracked]
-    kept = tuple(
-        [
-            x if k else parent if parent is not None else stand_in(x)
-            for x, parent, k in zip(operands, parents, keep)  # noqa: B905 - strict costs here
-        ]
-    )
-    out = value if keep_out else None
     if isinstance(value, (tuple, list)):
         shape: Any = tuple(v.shape for v in value)
         dtype: Any = tuple(v.dtype for v in value)
@@ -342,17 +332,31 @@ def record(
         shape, dtype = value.shape, value.dtype
         if dtype.kind not in "fc":
             return None  # integers and booleans have no gradient
-    # `Node(...)`, written out: the call would cost as much as the product of two small vectors.
-    node = new_node(Node)
+    keep_out, keep = op.kept(tracked, len(operands)) if op.variadic else op.table[tracked]
+    node = Node()
+    if op.few:
+        node.left = parent = parents[0]
+        x = operands[0]
+        node.x = x if keep[0] else parent if parent is not None else stand_in(x)
+        if len(operands) == 2:
+            node.right = parent = parents[1]
+            x = operands[1]
+            node.y = x if keep[1] else parent if parent is not None else stand_in(x)
+        else:
+            node.right = node.y = None
+        node.more = node.grad = None
+    else:
+        kept = []
+        for x, parent, read in zip(operands, parents, keep):  # noqa: B905 - strict costs here
+            kept.append(x if read else parent if parent is not None else stand_in(x))
+        node.more = parents, tuple(kept)
+        node.left = node.right = node.x = node.y = node.grad = None
     node.op = op
-    node.parents = parents
-    node.operands = kept
-    node.out = out
+    node.out = value if keep_out else None
     node.params = params
     node.shape = shape
     node.dtype = dtype
     node.number = next_number()
-    node.grad = node.name = node.derived = node.hooks = None
     if now is not True:
         now.recorded(node, value, operands)
     return node
@@ -363,53 +367,22 @@ def record_one(op: Op, value: Any, x: Any, x_node: Node) -> Node | None:
     if mode.get() is not True or isinstance(value, (tuple, list)):
         return record(op, value, (x,), (x_node,), 1)
     keep_out, (keep_x,) = op.table[1]
-    parents = (x_node,)
-    kept = (x,) if keep_x else parents
-    node = new_node(Node)  # written out, as in `record`
+    node = Node()  # written out, as in `record`
     node.op = op
-    node.parents = parents
-    node.operands = kept
+    node.left = x_node
+    node.x = x if keep_x else x_node
+    node.right = node.y = node.more = node.grad = None
     node.out = value if keep_out else None
     node.params = NO_PARAMS
     node.shape = value.shape
     node.dtype = value.dtype
     node.number = next_number()
-    node.grad = node.name = node.derived = node.hooks = None
-    return node
-
-
-def record_pair(
-    op: Op, value: Any, x: Any, x_node: Node | None, y: Any, y_node: Node | None
-) -> Node | None:
-    """Do what `record` does, for the common case of a Python operator of two operands."""
-    now = mode.get()
-    if now is not True:
-        tracked = (x_node is not None) + 2 * (y_node is not None)
-        return record(op, value, (x, y), (x_node, y_node), tracked)
-    keep_out, (keep_x, keep_y) = op.table[(x_node is not None) + 2 * (y_node is not None)]
-    parents = operands = (x_node, y_node)
-    if keep_x or keep_y or x_node is None or y_node is None:
-        if not keep_x:
-            x = x_node if x_node is not None else stand_in(x)
-        if not keep_y:
-            y = y_node if y_node is not None else stand_in(y)
-        operands = (x, y)
-    node = new_node(Node)  # written out, as in `record`
-    node.op = op
-    node.parents = parents
-    node.operands = operands
-    node.out = value if keep_out else None
-    node.params = NO_PARAMS
-    node.shape = value.shape
-    node.dtype = value.dtype
-    node.number = next_number()
-    node.grad = node.name = node.derived = node.hooks = None
     return node
 
 
 def project(node: Node, index: int) -> Node:
     """Make the node of one output of an op that has several."""
-    return Node(
+    return make_node(
         PROJECTION,
         (node,),
         (node,),

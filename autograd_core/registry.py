@@ -11,10 +11,10 @@ parameters say what must be kept until then: a leading underscore means "shape a
 
 from __future__ import annotations
 
-import difflib
 import functools
 import inspect
 from collections.abc import Callable, Sequence
+from types import FunctionType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -62,6 +62,8 @@ ZERO = _Zero()
 
 #: A rule, or one of the words for "no gradient": ZERO, and None for "not differentiable".
 Rule = Callable[..., Any] | _Zero | None
+#: Whether the output is kept, and which of the operands.
+Kept = tuple[bool, tuple[bool, ...]]
 
 
 class Domain(NamedTuple):
@@ -175,6 +177,8 @@ class Op:
         of an elementwise op, one per operand.
     ``operator``
         the Python operator that computes the same, ``operator.mul``.
+    ``binary``
+        what a Python operator of two operands calls: it computes and records; else None.
     ``composition``
         for a derived op the function of other ops that it is, else None.
     ``otherwise``
@@ -190,6 +194,8 @@ class Op:
         ``rules`` ask for one gradient each; else None.
     ``direct``
         whether the backward pass calls ``rules`` as they are: neither variadic nor joint.
+    ``few``, ``places``
+        whether it always has one or two operands; where they stand, from 0.
     ``tangent``
         of a user's op a rule for forward mode, ``tangent(tangents, out, operands, params)``.
     ``module``
@@ -200,16 +206,19 @@ class Op:
 
     __slots__ = (
         "arity",
+        "binary",
         "broadcasting",
         "composition",
         "direct",
         "domains",
+        "few",
         "fn",
         "function",
         "guarded",
         "joint",
         "keeps",
         "kind",
+        "later",
         "mask",
         "module",
         "mutates",
@@ -218,6 +227,7 @@ class Op:
         "operator",
         "otherwise",
         "params",
+        "places",
         "rules",
         "symbol",
         "table",
@@ -234,21 +244,25 @@ class Op:
     broadcasting: bool
     domains: tuple[Domain, ...]
     operator: Callable[..., Any] | None
+    binary: Callable[[Any, Any], Any] | None
     composition: Callable[..., Any] | None
     otherwise: Callable[..., Any] | None
     mutates: bool
     guarded: bool
     joint: Callable[..., Any] | None
     direct: bool
+    few: bool
+    places: range
     tangent: Callable[..., Any] | None
     module: str
     function: Callable[..., Any]
     names: tuple[str, ...]
     params: frozenset[str]
+    later: frozenset[str]
     arity: int
-    keeps: list[tuple[bool, tuple[bool, ...]]]
+    keeps: tuple[Kept, ...]
     mask: int
-    table: list[tuple[bool, tuple[bool, ...]]]
+    table: tuple[Kept, ...]
 
     def __repr__(self) -> str:
         return f"<Op {self.name}>"
@@ -257,6 +271,8 @@ class Op:
         self, args: Sequence[Any], kwargs: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Sort a call's arguments into operands and parameters, by NumPy's own signature."""
+        if len(args) == self.arity and not self.variadic and kwargs.keys() <= self.later:
+            return tuple(args), dict(kwargs)  # the common case
         if len(args) > len(self.names):
             raise TypeError(
                 f"{self.name} takes at most {len(self.names)} positional arguments "
@@ -283,7 +299,7 @@ class Op:
                     f"{known}). Leave it out, or compute on t.detach() if no gradient is needed."
                 )
 
-    def kept(self, tracked: int, count: int) -> tuple[bool, tuple[bool, ...]]:
+    def kept(self, tracked: int, count: int) -> Kept:
         """Tell whether the output and each operand must be kept.
 
         Bit i of ``tracked`` says whether operand i of the ``count`` is part of the graph.
@@ -469,9 +485,10 @@ def call_method(ufunc: Any, method: str, inputs: Sequence[Any], kwargs: dict[str
 
 
 def _public(op: Op) -> Callable[..., Any]:
-    fn = op.fn
+    fn = compute = op.fn
     # NumPy's functions take lists and numbers; this package's own are written for arrays.
-    own = not op.variadic and (getattr(fn, "__module__", None) or "").startswith(__package__)
+    if not op.variadic and (getattr(fn, "__module__", None) or "").startswith(__package__):
+        compute = functools.partial(_of_arrays, op)
 
     def function(*args: Any, **kwargs: Any) -> Any:
         if args and type(args[0]) is _Tensor:
@@ -479,12 +496,7 @@ def _public(op: Op) -> Callable[..., Any]:
         for arg in (*args, *kwargs.values()):
             if isinstance(arg, _Tensor) or (type(arg) in (list, tuple) and _holds_tensor(arg)):
                 return _apply(op, args, kwargs)
-        if own:
-            args = tuple(
-                np.asarray(x) if i < op.arity and isinstance(x, _PLAIN) else x
-                for i, x in enumerate(args)
-            )
-        return fn(*args, **kwargs)
+        return compute(*args, **kwargs)
 
     functools.update_wrapper(function, fn)
     function.__name__ = function.__qualname__ = op.name
@@ -492,6 +504,14 @@ def _public(op: Op) -> Callable[..., Any]:
 
 
 _PLAIN = (list, tuple, float, int)
+
+
+def _of_arrays(op: Op, *args: Any, **kwargs: Any) -> Any:
+    """Call a function of this package's own, with arrays for the operands that are none."""
+    made = (
+        np.asarray(x) if i < op.arity and isinstance(x, _PLAIN) else x for i, x in enumerate(args)
+    )
+    return op.fn(*made, **kwargs)
 
 
 def _holds_tensor(values: Sequence[Any]) -> bool:
@@ -571,18 +591,21 @@ def make_op(
     op.broadcasting = (op.kind == "elementwise") if broadcasting is None else broadcasting
     op.domains = domains or (REAL,) * op.arity
     op.operator = operator
-    op.composition = None
+    op.composition = op.binary = None
     op.otherwise = otherwise
     op.mutates = False
     op.joint, op.tangent = joint, tangent
     op.direct = not variadic and joint is None
+    op.few = not variadic and op.arity <= 2
+    op.places = range(op.arity)
     op.module = module or _module(fn)
     op.names = _names(fn, signature, op.arity)
-    op.keeps = [_keeps(rule, op.arity, variadic) for rule in rules]
+    op.keeps, params = _read(op)
     op.guarded = op.kind == "elementwise" and any(out or any(xs) for out, xs in op.keeps)
     op.mask = sum(1 << i for i, rule in enumerate(rules) if rule is not None)
-    op.table = [] if variadic else [_kept(op.keeps, tracked) for tracked in range(1 << op.arity)]
-    op.params = _params(op)
+    op.table = () if variadic else _table(op.keeps)
+    op.later = frozenset(op.names[op.arity :])
+    op.params = op.later if params is None else params
     if len(op.domains) != op.arity:
         raise ValueError(f"{op.name}: {len(op.domains)} domains for {op.arity} operands")
     op.function = _public(op)
@@ -609,17 +632,17 @@ def derived(
         op.variadic = op.broadcasting = False
         op.arity = 0
         op.domains = ()
-        op.operator = op.otherwise = None
+        op.operator = op.otherwise = op.binary = None
         op.mutates = mutates
         op.joint = op.tangent = None
-        op.direct = True
+        op.direct = op.few = True
+        op.places = range(0)
         op.module = module or _module(op.fn)
         op.composition = composition
-        parameters = inspect.signature(composition).parameters
-        op.names = tuple(parameters)
-        op.keeps, op.table, op.mask, op.guarded = [], [], 0, False
-        open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+        op.names, open_ended = _parameters(composition)
+        op.keeps, op.table, op.mask, op.guarded = (), (), 0, False
         op.params = frozenset((*op.names, "**") if open_ended else op.names)
+        op.later = frozenset(op.names)
         op.function = _public(op)
         return _enter(op)
 
@@ -646,51 +669,70 @@ def _names(fn: Any, signature: str | None, arity: int) -> tuple[str, ...]:
     if isinstance(fn, np.ufunc):
         return ("x", "y", "z", "w")[: fn.nin]
     try:
-        return tuple(inspect.signature(fn).parameters)
+        return _parameters(fn)[0]
     except ValueError:  # older NumPy has functions in C without one
         return tuple(f"argument {i}" for i in range(arity))
 
 
-_Parameters = list[inspect.Parameter]
+def _parameters(fn: Callable[..., Any]) -> tuple[tuple[str, ...], bool]:
+    """The names of a function's parameters as ``inspect.signature`` has them; and whether any go.
+
+    Where there is code they are read from it, in a tenth of the time: an import asks 650 times.
+    """
+    inner: Any = fn if type(fn) is FunctionType else getattr(fn, "__wrapped__", None)
+    if type(inner) is FunctionType and not inner.__dict__:  # what is in there can say otherwise
+        code = inner.__code__
+        names, given = code.co_varnames, code.co_argcount
+        starred = bool(code.co_flags & inspect.CO_VARARGS)
+        open_ended = bool(code.co_flags & inspect.CO_VARKEYWORDS)
+        if not (starred or open_ended or code.co_kwonlyargcount):
+            return names[:given], False
+        star = given + code.co_kwonlyargcount
+        stars = star + starred
+        keywords = (*names[given:star], *names[stars : stars + open_ended])
+        return (*names[:given], *names[star:stars], *keywords), open_ended
+    parameters = inspect.signature(fn).parameters
+    return tuple(parameters), any(p.kind is p.VAR_KEYWORD for p in parameters.values())
 
 
-def _split(rule: Callable[..., Any], arity: int, variadic: bool) -> tuple[_Parameters, _Parameters]:
-    """Split a rule's parameters into (out and operands) and (the op's parameters)."""
-    parameters = list(inspect.signature(rule).parameters.values())
+def _split(
+    rule: Callable[..., Any], arity: int, variadic: bool
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Split the names of a rule's parameters into (out and operands) and (the op's parameters)."""
+    names, _ = _parameters(rule)
     if variadic:
-        return [parameters[1], parameters[3]], parameters[4:]
-    if len(parameters) < arity + 2:
+        return (names[1], names[3]), names[4:]
+    if len(names) < arity + 2:
         raise ValueError(f"a rule of {arity} operands must take g, out and the operands")
-    return parameters[1 : arity + 2], parameters[arity + 2 :]
+    return names[1 : arity + 2], names[arity + 2 :]
 
 
-def _keeps(rule: Rule, arity: int, variadic: bool) -> tuple[bool, tuple[bool, ...]]:
-    if rule is None or isinstance(rule, _Zero):
-        return False, (False,) * arity
-    out, *operands = _split(rule, arity, variadic)[0]
-    return not out.name.startswith("_"), tuple(not x.name.startswith("_") for x in operands)
-
-
-def _kept(
-    keeps: list[tuple[bool, tuple[bool, ...]]], tracked: int
-) -> tuple[bool, tuple[bool, ...]]:
-    """What the rules of the tracked operands name: the row of an op's table for that case."""
-    named = [keep for i, keep in enumerate(keeps) if tracked >> i & 1]
-    return (
-        any(out for out, _ in named),
-        tuple(any(operands[i] for _, operands in named) for i in range(len(keeps))),
-    )
-
-
-def _params(op: Op) -> frozenset[str]:
-    found = None
+def _read(op: Op) -> tuple[tuple[Kept, ...], frozenset[str] | None]:
+    """What each rule of an op keeps, and the parameters that they all take; None without rules."""
+    keeps: list[Kept] = []
+    params = None
     for rule in op.rules:
-        if rule is not None and not isinstance(rule, _Zero):
-            params = frozenset(p.name for p in _split(rule, op.arity, op.variadic)[1])
-            if found is not None and params != found:
-                raise ValueError(f"{op.name}: its rules take different parameters")
-            found = params
-    return found if found is not None else frozenset(op.names[op.arity :])
+        if rule is None or isinstance(rule, _Zero):
+            keeps.append((False, (False,) * op.arity))
+            continue
+        (out, *operands), rest = _split(rule, op.arity, op.variadic)
+        keeps.append((out[0] != "_", tuple([x[0] != "_" for x in operands])))
+        found = frozenset(rest)
+        if params is not None and params != found:
+            raise ValueError(f"{op.name}: its rules take different parameters")
+        params = found
+    return tuple(keeps), params
+
+
+@functools.cache  # most ops are like others in this
+def _table(keeps: tuple[Kept, ...]) -> tuple[Kept, ...]:
+    """What the rules of the tracked operands name: a row for each set of these, as bits."""
+    rows = []
+    for tracked in range(1 << len(keeps)):
+        named = [keep for i, keep in enumerate(keeps) if tracked >> i & 1]
+        operands = tuple(any(xs[i] for _, xs in named) for i in range(len(keeps)))
+        rows.append((any(out for out, _ in named), operands))
+    return tuple(rows)
 
 
 #: The box that picks one output of an op with several; its parent's gradient is a list of them.
@@ -702,17 +744,21 @@ PROJECTION.arity = 1
 PROJECTION.variadic = PROJECTION.broadcasting = False
 PROJECTION.domains = ()
 PROJECTION.operator = PROJECTION.composition = PROJECTION.otherwise = None
+PROJECTION.binary = None
 PROJECTION.mutates = PROJECTION.guarded = False
 PROJECTION.joint = PROJECTION.tangent = None
-PROJECTION.direct = True
+PROJECTION.direct, PROJECTION.few = False, True
+PROJECTION.places = range(1)
 PROJECTION.module = __package__
 PROJECTION.names = ("outputs", "index")
-PROJECTION.params = frozenset({"index"})
-PROJECTION.keeps, PROJECTION.table, PROJECTION.mask = [], [], 1
+PROJECTION.params = PROJECTION.later = frozenset({"index"})
+PROJECTION.keeps, PROJECTION.table, PROJECTION.mask = (), (), 1
 
 
 def undeclared(fn: Any) -> NotDifferentiableError:
     """Build the error for a function that is not in the table; it names the nearest that is."""
+    import difflib  # an error's alone
+
     names = sorted({op.name for op in OPS.values()})
     name = getattr(fn, "__name__", str(fn))
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)

@@ -440,8 +440,13 @@ class Tensor(TensorMethods):
         if method != "__call__":
             return call_method(ufunc, method, inputs, kwargs)
         op = OPS.get(ufunc) or declared_late(ufunc)
-        if "out" in kwargs and len(kwargs["out"]) == 1:
-            (kwargs["out"],) = kwargs["out"]
+        if kwargs:
+            if "out" in kwargs and len(kwargs["out"]) == 1:
+                (kwargs["out"],) = kwargs["out"]
+        elif op.binary is not None:
+            result = op.binary(*inputs)
+            if result is not NotImplemented:
+                return result
         return call(op, inputs, kwargs)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:

@@ -15,12 +15,15 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # The stages of autograd_core; a stage imports from those before it, and a package from itself.
 STAGES = (
+    "lazy",
+    "memory",
     "errors",
     "graph",
     "registry",
     "ops",
     "record",
     "hooks",
+    "walk",
     "backprop",
     "settings",
     "methods",
@@ -59,7 +62,12 @@ TYPED: dict[str, set[str]] = {"optim": {"nn"}}
 
 # viz reads the graph as it was recorded, the table, and the public names; how recording and walking
 # back work is not its business.
-VIZ_READS = {"autograd_core", "autograd_core.graph", "autograd_core.registry"}
+VIZ_READS = {
+    "autograd_core",
+    "autograd_core.graph",
+    "autograd_core.lazy",
+    "autograd_core.registry",
+}
 
 
 # The stages of viz, folders and files alike.

@@ -203,18 +203,18 @@ def _bookkeeping(node: Node) -> int:
     """About the bytes of a node: itself and the tuples, dicts and numbers that are its own."""
     size = sys.getsizeof(node) + sys.getsizeof(node.number)
     # There is but one empty tuple.
-    size += sum(sys.getsizeof(own) for own in (node.shape, node.parents) if own)
+    size += sys.getsizeof(node.shape) if node.shape else 0
+    for own in node.more or ():
+        size += 0 if own is None else sys.getsizeof(own)
     if node.params is not NO_PARAMS and node.params:
         size += sys.getsizeof(node.params)
-    if node.operands is not None and node.operands is not node.parents:
-        size += sys.getsizeof(node.operands)
-        for x in node.operands:
-            if isinstance(x, StandIn):
-                size += sys.getsizeof(x) + sys.getsizeof(x.shape)
-            elif isinstance(x, np.generic):
-                size += sys.getsizeof(x)
-            elif isinstance(x, np.ndarray):
-                size += _HEADER  # the array object, beside its elements
+    for x in node.operands or ():
+        if isinstance(x, StandIn):
+            size += sys.getsizeof(x) + sys.getsizeof(x.shape)
+        elif isinstance(x, np.generic):
+            size += sys.getsizeof(x)
+        elif isinstance(x, np.ndarray):
+            size += _HEADER  # the array object, beside its elements
     return size + (_HEADER if isinstance(node.out, np.ndarray) else 0)
 
 

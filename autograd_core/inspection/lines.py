@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import backprop
+from .. import walk
 
 __all__ = ["Line", "Place", "caller", "levels_out", "read"]
 
@@ -30,7 +30,7 @@ _FOLDERS = tuple(
     )
 )
 _FILES = (functools.__file__, str(Path(os.__file__).with_name("contextlib.py")))
-_WALK = backprop._walk.__code__
+_WALK = (walk.Walk.run.__code__, walk.Walk.visit.__code__)
 
 # Whether a file is the library's, by its name as the interpreter knows it.
 _ours: dict[str, bool] = {}
@@ -73,7 +73,7 @@ def caller(in_rule: bool) -> Place | None:
             ours = _ours[file] = _is_ours(file)
         if not ours:
             return code, frame.f_lasti
-        if in_rule and code is _WALK:
+        if in_rule and code in _WALK:
             return None
         frame = frame.f_back
     return None

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import backprop
+from .. import walk
 from ..graph import Node, conj
 from ..registry import PROJECTION, ZERO, Erase, Scatter, known
 
@@ -125,10 +125,10 @@ def pull(node: Node, i: int, g: Any) -> Any:
     op, parent = node.op, node.parents[i]
     assert parent is not None
     if node.operands is None:
-        raise backprop.released(node)
+        raise walk.released(node)
     out = node if node.out is None else node.out
     if op is not PROJECTION and op.kind == "elementwise":
-        found = backprop.pull_guarded(op, i, g, out, node.operands, node.params, parent, None)
+        found = walk.pull_guarded(op, i, g, out, node.operands, node.params, parent, None)
         return np.zeros(parent.shape, parent.dtype) if found is ZERO else found
     return op.pull_array(i, g, out, node.operands, node.params, parent)
 

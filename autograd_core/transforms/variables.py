@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import record
 from ..errors import GradientError, NotDifferentiableError
-from ..graph import Node, leaf, topological_order
+from ..graph import Node, leaf, make_node, topological_order
 from ..ops.shape import cast
 from ..record import force_recording
 from ..registry import OPS, known
@@ -63,6 +63,8 @@ def node_of(t: Tensor) -> Node:
 
 def variable(x: Any) -> Tensor:
     """A tensor of the same value on a node of its own, so that nested gradients keep apart."""
+    if type(x) is np.ndarray and x.dtype.kind in "fc":  # the common case
+        return wrap(x, leaf(x.shape, x.dtype))
     t = asarray(x)
     if t.dtype.kind not in "fc":
         raise NotDifferentiableError(
@@ -76,7 +78,8 @@ def variable(x: Any) -> Tensor:
 
 def same_node(node: Node) -> Node:
     """A node of its own for the value of ``node``, through which gradients go on to it."""
-    return Node(OPS[cast], (node,), (node,), None, {"dtype": node.dtype}, node.shape, node.dtype)
+    params = {"dtype": node.dtype}
+    return make_node(OPS[cast], (node,), (node,), None, params, node.shape, node.dtype)
 
 
 def is_tracked(x: Any) -> bool:
