@@ -12,11 +12,10 @@ array([0.42 , 0.071])
 
 from __future__ import annotations
 
-from . import array_api, creation, fft, functions, linalg, special, testing
+from . import creation, functions
+from . import memory as _memory  # noqa: F401 - has large temporaries used again
 from . import operators as _operators  # noqa: F401 - gives Tensor Python's operators
-from .array_api import *  # noqa: F403 - what the array API standard has besides functions
 from .backprop import node_gradients
-from .conventions import Convention, conventions
 from .creation import *  # noqa: F403
 from .errors import (
     GradientError,
@@ -30,91 +29,68 @@ from .errors import (
 )
 from .functions import *  # noqa: F403 - the stub of functions lists them
 from .graph import Node, topological_order
-from .inspection import Explanation, Held, Inspection, explain, held, inspect
-from .primitives import Primitive, primitive
+from .lazy import front_page
 from .record import keep_values, no_grad, recording, scope
 from .registry import OPS, ZERO, Domain, Op, Scatter, defop, derived
 from .settings import check_primitives, default_dtype, get_default_dtype, random_generator, seed
 from .tensor import Tensor
-from .transforms import (
-    checkpoint,
-    elementwise_grad,
-    fixed_point,
-    grad,
-    gradients,
-    hessian,
-    hvp,
-    implicit_root,
-    jacobian,
-    jvp,
-    linearize,
-    stop_gradient,
-    value_and_grad,
-    vjp,
-    vmap,
-)
 
 __version__ = "0.1.0"
+
+# What a program that builds and trains a net has no need of.
+__getattr__, __dir__, _later = front_page(
+    __name__,
+    {
+        "array_api": (
+            "__array_api_version__ __array_namespace_info__ argsort astype bool "
+            "broadcast_shapes can_cast clip complex64 complex128 count_nonzero diff e "
+            "expand_dims finfo float32 float64 iinfo inf int8 int16 int32 int64 isdtype nan "
+            "newaxis pi result_type sort uint8 uint16 uint32 uint64 unique_values"
+        ),
+        "conventions": "Convention conventions",
+        "fft": "",
+        "inspection": "Explanation Held Inspection explain held inspect",
+        "linalg": "",
+        "primitives": "Primitive primitive",
+        "special": "",
+        "testing": "",
+        "transforms": (
+            "checkpoint elementwise_grad fixed_point grad gradients hessian hvp implicit_root "
+            "jacobian jvp linearize stop_gradient value_and_grad vjp vmap"
+        ),
+    },
+)
 
 __all__ = [
     "OPS",
     "ZERO",
-    "Convention",
     "Domain",
-    "Explanation",
     "GradientError",
-    "Held",
     "InPlaceError",
-    "Inspection",
     "Node",
     "NonFiniteError",
     "NotDifferentiableError",
     "Op",
-    "Primitive",
     "OverwrittenError",
     "ReleasedError",
     "RuleError",
     "Scatter",
     "ShapeError",
     "Tensor",
-    "checkpoint",
     "check_primitives",
-    "conventions",
     "default_dtype",
     "defop",
     "derived",
-    "elementwise_grad",
-    "explain",
-    "fft",
-    "fixed_point",
     "get_default_dtype",
-    "grad",
-    "gradients",
-    "held",
-    "hessian",
-    "hvp",
-    "implicit_root",
-    "inspect",
-    "jacobian",
-    "jvp",
     "keep_values",
-    "linalg",
-    "linearize",
     "no_grad",
     "node_gradients",
-    "primitive",
     "random_generator",
     "recording",
     "scope",
     "seed",
-    "special",
-    "stop_gradient",
-    "testing",
     "topological_order",
-    "value_and_grad",
-    "vjp",
-    "vmap",
-    *array_api.__all__,
+    *_later,
     *creation.__all__,
     *functions.__all__,
 ]

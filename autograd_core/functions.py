@@ -5,17 +5,16 @@
 
 from __future__ import annotations
 
-from . import array_api, creation
-from .methods import namespace
+from . import creation
+from .methods import NAMED
 
+# `array_api` has these, with what the standard asks for and NumPy lacks.
+_OF_THE_STANDARD = (
+    "argsort", "astype", "broadcast_shapes", "can_cast", "clip", "count_nonzero", "diff",
+    "expand_dims", "result_type", "sort", "unique_values",
+)  # fmt: skip
 
-def listed(module: str, *without: list[str]) -> dict[str, object]:
-    """The public functions of a namespace by name, but for those that are written elsewhere."""
-    others = {name for names in without for name in names}
-    return {name: op.function for name, op in namespace(module).items() if name not in others}
+_elsewhere = {*creation.__all__, *_OF_THE_STANDARD}
+__all__ = [name for name in NAMED if name not in _elsewhere]
 
-
-_found = listed("numpy", creation.__all__, array_api.__all__)
-globals().update(_found)
-
-__all__ = list(_found)
+globals().update({name: NAMED[name].function for name in __all__})

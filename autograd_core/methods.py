@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from . import ops
-from .registry import OPS, Op
+from .registry import OPS, Op, call
 
-__all__ = ["TensorMethods", "namespace"]
+__all__ = ["NAMED", "TensorMethods", "namespace"]
 
 
 # Where users look for functions that are declared with another module's name.
@@ -42,10 +42,10 @@ def method_ops() -> dict[str, Op]:
     """The ops that are methods: those of arrays, those by element, and some of ours."""
     return {
         name: op
-        for name, op in namespace().items()
+        for name, op in NAMED.items()
         if name == op.name
         and name not in _NOT_METHODS
-        and (name in _METHODS or hasattr(np.ndarray, name) or op.kind == "elementwise")
+        and (op.kind == "elementwise" or name in _METHODS or hasattr(np.ndarray, name))
     }
 
 
@@ -114,21 +114,20 @@ class TensorMethods:
 
 
 def _call(name: str, *args: Any, **kwargs: Any) -> Any:
-    return _FUNCTIONS[name](*args, **kwargs)
+    return NAMED[name].function(*args, **kwargs)
 
 
 def _one_or_many(values: tuple[Any, ...]) -> Any:
     return values[0] if len(values) == 1 else values
 
 
-_FUNCTIONS = {name: op.function for name, op in namespace().items()}
+#: What `namespace` finds without an argument.
+NAMED = namespace()
 
 
 def _method(op: Op) -> Callable[..., Any]:
-    function = op.function
-
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return function(self, *args, **kwargs)
+        return call(op, (self, *args), kwargs)
 
     method.__name__ = op.name
     method.__qualname__ = f"Tensor.{op.name}"

@@ -4,6 +4,8 @@ from typing import Any
 from .registry import Op
 from .tensor import Tensor
 
+NAMED: dict[str, Op]
+
 def namespace(module: str = ...) -> dict[str, Op]: ...
 def method_ops() -> dict[str, Op]: ...
 

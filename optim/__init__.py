@@ -1,78 +1,38 @@
 """Training: optimizers, and the data they are fed with."""
 
-from .data.arrays import check_finite, one_hot, train_val_test_split
-from .data.batches import Minibatches, minibatches
-from .data.memory_maps import memory_map
-from .data.standardize import Standardize
-from .diagnosis.diagnose import diagnose
-from .diagnosis.findings import Diagnosis, Finding
-from .minimize import minimize
-from .optimizers.adam import Adam, AdamW
-from .optimizers.adaptive import Adadelta, Adagrad, RMSProp
-from .optimizers.clipping import clip_grad_norm, clip_grad_value
-from .optimizers.groups import ParameterGroup, weight_decay_groups
-from .optimizers.lion import Lion
-from .optimizers.optimizer import Optimizer
-from .optimizers.registry import OPTIMIZERS, make_optimizer
-from .optimizers.sgd import SGD
-from .schedules.cosine import Cosine, OneCycle
-from .schedules.decay import Exponential, InverseTime, Power, Step
-from .schedules.early_stopping import EarlyStopping
-from .schedules.plateau import HalveOnPlateau
-from .schedules.schedule import Constant, Schedule
-from .schedules.scheduler import Scheduler
-from .schedules.warm_up import WarmUp
-from .training.callbacks import Callback
-from .training.divergence import DivergenceError
-from .training.fit import fit
-from .training.history import History
-from .training.layer_statistics import LayerStatistics
-from .training.metrics import METRICS
-from .training.run import Training
+from autograd_core.lazy import front_page
 
-__all__ = [
-    "METRICS",
-    "OPTIMIZERS",
-    "SGD",
-    "Adadelta",
-    "Adagrad",
-    "Adam",
-    "AdamW",
-    "Callback",
-    "Constant",
-    "Cosine",
-    "Diagnosis",
-    "DivergenceError",
-    "EarlyStopping",
-    "Exponential",
-    "Finding",
-    "HalveOnPlateau",
-    "History",
-    "InverseTime",
-    "LayerStatistics",
-    "Lion",
-    "Minibatches",
-    "OneCycle",
-    "Optimizer",
-    "ParameterGroup",
-    "Power",
-    "RMSProp",
-    "Schedule",
-    "Scheduler",
-    "Standardize",
-    "Step",
-    "Training",
-    "WarmUp",
-    "check_finite",
-    "clip_grad_norm",
-    "clip_grad_value",
-    "diagnose",
-    "fit",
-    "make_optimizer",
-    "memory_map",
-    "minibatches",
-    "minimize",
-    "one_hot",
-    "train_val_test_split",
-    "weight_decay_groups",
-]
+__getattr__, __dir__, __all__ = front_page(
+    __name__,
+    {
+        "data.arrays": "check_finite one_hot train_val_test_split",
+        "data.batches": "Minibatches minibatches",
+        "data.memory_maps": "memory_map",
+        "data.standardize": "Standardize",
+        "diagnosis.diagnose": "diagnose",
+        "diagnosis.findings": "Diagnosis Finding",
+        "minimize": "minimize",
+        "optimizers.adam": "Adam AdamW",
+        "optimizers.adaptive": "Adadelta Adagrad RMSProp",
+        "optimizers.clipping": "clip_grad_norm clip_grad_value",
+        "optimizers.groups": "ParameterGroup weight_decay_groups",
+        "optimizers.lion": "Lion",
+        "optimizers.optimizer": "Optimizer",
+        "optimizers.registry": "OPTIMIZERS make_optimizer",
+        "optimizers.sgd": "SGD",
+        "schedules.cosine": "Cosine OneCycle",
+        "schedules.decay": "Exponential InverseTime Power Step",
+        "schedules.early_stopping": "EarlyStopping",
+        "schedules.plateau": "HalveOnPlateau",
+        "schedules.schedule": "Constant Schedule",
+        "schedules.scheduler": "Scheduler",
+        "schedules.warm_up": "WarmUp",
+        "training.callbacks": "Callback",
+        "training.divergence": "DivergenceError",
+        "training.fit": "fit",
+        "training.history": "History",
+        "training.layer_statistics": "LayerStatistics",
+        "training.metrics": "METRICS",
+        "training.run": "Training",
+    },
+)

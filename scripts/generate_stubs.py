@@ -1,18 +1,24 @@
-"""Write the stubs of what a loop over the table makes: functions, methods, operators.
+"""Write the stubs of what a loop over the table makes, and of packages whose names come when asked.
 
 Run it after a change of the table; a test fails where a stub is stale.
 """
 
 from __future__ import annotations
 
+import ast
+import importlib
 import inspect
 import sys
+from collections import defaultdict
 from pathlib import Path
 
 from autograd_core import array_api, creation, methods
+from autograd_core.lazy import FRONT_PAGES
 from autograd_core.registry import OPS, Op
 
-PACKAGE = Path(__file__).resolve().parent.parent / "autograd_core"
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "autograd_core"
+PAGES = ("autograd_core", "nn", "optim", "viz")
 HEAD = """\
 # Written by scripts/generate_stubs.py; do not edit.
 from typing import Any, overload
@@ -147,6 +153,7 @@ def tensor_methods() -> str:
         for name in ("divmod", "rdivmod")
     ]
     helpers = (
+        "NAMED: dict[str, Op]\n\n"
         "def namespace(module: str = ...) -> dict[str, Op]: ...\n"
         "def method_ops() -> dict[str, Op]: ...\n\n"
     )
@@ -154,6 +161,27 @@ def tensor_methods() -> str:
         "from .tensor", "from .registry import Op\nfrom .tensor"
     )
     return head + helpers + "\n".join(lines) + "\n"
+
+
+def front_page(package: str) -> str:
+    """The stub of a front page: what it imports at once, and what it imports when asked."""
+    page = importlib.import_module(package)
+    modules: defaultdict[str, list[str]] = defaultdict(list)
+    for node in ast.parse((ROOT / package / "__init__.py").read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ImportFrom) and node.level:
+            modules[f".{node.module or ''}"] += [a.name for a in node.names if not a.asname]
+    modules.pop(".lazy", None)
+    for name, module in FRONT_PAGES[package].items():
+        modules[f".{module or ''}"].append(name)
+    lines = [
+        f"from {module} import "
+        + ", ".join(n if n == "*" or n in page.__all__ else f"{n} as {n}" for n in names)
+        for module, names in sorted(modules.items())
+    ]
+    if hasattr(page, "__version__"):
+        lines += ["", "__version__: str"]
+    listed = ", ".join(f'"{name}"' for name in page.__all__)
+    return "\n".join([HEAD.splitlines()[0], *lines, "", f"__all__ = [{listed}]", ""])
 
 
 def stubs() -> dict[Path, str]:
@@ -164,6 +192,7 @@ def stubs() -> dict[Path, str]:
         PACKAGE / "linalg.pyi": functions("numpy.linalg"),
         PACKAGE / "fft.pyi": functions("numpy.fft", own=("fftfreq", "rfftfreq")),
         PACKAGE / "methods.pyi": tensor_methods(),
+        **{ROOT / package / "__init__.pyi": front_page(package) for package in PAGES},
     }
 
 

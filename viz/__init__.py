@@ -18,48 +18,26 @@ The stages are folders: `recording` (what the engine recorded, as boxes, edges a
 handouts) and `page` (the one that steps); `pictures` are those beside the graph.
 """
 
-from .difference import difference
-from .drawing.dot import DotError
-from .drawing.frames import Frames
-from .drawing.looks import Looks
-from .flow_graph import FlowGraph, flow_graph
-from .graph.ir import Edge, Graph, Group, Step, Vertex
-from .graph.summary import Summary
-from .load import load
-from .pictures.curves import curves, curves_svg, save_curves
-from .pictures.figures import save_figure, subplots
-from .pictures.filters import filters
-from .pictures.images import images
-from .pictures.spread import spread
-from .pictures.statistics import layer_statistics
-from .pictures.surfaces import decision_regions, neuron_surface
-from .record import Recording, record
+from autograd_core.lazy import front_page
 
-__all__ = [
-    "DotError",
-    "Edge",
-    "FlowGraph",
-    "Frames",
-    "Graph",
-    "Group",
-    "Looks",
-    "Recording",
-    "Step",
-    "Summary",
-    "Vertex",
-    "curves",
-    "curves_svg",
-    "decision_regions",
-    "difference",
-    "filters",
-    "flow_graph",
-    "images",
-    "layer_statistics",
-    "load",
-    "neuron_surface",
-    "record",
-    "save_curves",
-    "save_figure",
-    "spread",
-    "subplots",
-]
+__getattr__, __dir__, __all__ = front_page(
+    __name__,
+    {
+        "difference": "difference",
+        "drawing.dot": "DotError",
+        "drawing.frames": "Frames",
+        "drawing.looks": "Looks",
+        "flow_graph": "FlowGraph flow_graph",
+        "graph.ir": "Edge Graph Group Step Vertex",
+        "graph.summary": "Summary",
+        "load": "load",
+        "pictures.curves": "curves curves_svg save_curves",
+        "pictures.figures": "save_figure subplots",
+        "pictures.filters": "filters",
+        "pictures.images": "images",
+        "pictures.spread": "spread",
+        "pictures.statistics": "layer_statistics",
+        "pictures.surfaces": "decision_regions neuron_surface",
+        "record": "Recording record",
+    },
+)

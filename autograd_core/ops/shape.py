@@ -363,8 +363,9 @@ def trim_zeros(filt: Any, trim: str = "fb", axis: Any = None) -> Any:
 
 
 # Facts about a shape, and arrays made in the likeness of another: nothing to differentiate.
-for _fn in (np.shape, np.ndim, np.size, np.zeros_like, np.ones_like, np.empty_like):
+for _fn in (np.shape, np.ndim, np.size, np.zeros_like, np.ones_like):
     defop(_fn, None)
+defop(np.empty_like, None, signature="prototype dtype order subok shape device")
 for _text in (np.array_repr, np.array_str, np.array2string):
     defop(_text, None)
 

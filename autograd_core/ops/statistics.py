@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -30,29 +30,28 @@ _SLOPES = {
 }
 
 
-class _Place(NamedTuple):
-    """Where one quantile lies in every row: between the elements ``low`` and ``high``."""
+class _Sorted:
+    """The rows of ``x`` along the reduced axes, and where their sorted elements are.
 
-    at: tuple[int, ...]
-    p: Any
-    fraction: Any
-    low: Any
-    high: Any
+    ``back`` gives an array of the rows its axes again; ``nan`` is where NaN is, None if nowhere;
+    ``valid`` how many elements of each row are not NaN, all if there are only NaN.
+    """
 
+    __slots__ = ("back", "nan", "order", "rows", "valid")
 
-class _Sorted(NamedTuple):
-    """The rows of ``x`` along the reduced axes, and where their sorted elements are."""
+    def __init__(
+        self, rows: Any, back: Callable[[Any], Any], order: Any, nan: Any, valid: Any
+    ) -> None:
+        self.rows, self.back, self.order = rows, back, order
+        self.nan, self.valid = nan, valid
 
-    rows: Any
-    back: Callable[[Any], Any]
-    order: Any
-    #: Where NaN is; None if nowhere.
-    nan: Any
-    #: How many elements of each row are not NaN; all if there are only NaN.
-    valid: Any
+    def places(
+        self, fn: Any, q: Any, axis: Any, method: str, weights: Any
+    ) -> Iterator[tuple[tuple[int, ...], Any, Any, Any, Any]]:
+        """Yield where each quantile in ``q`` lies: between which elements of every row.
 
-    def places(self, fn: Any, q: Any, axis: Any, method: str, weights: Any) -> Iterator[_Place]:
-        """Yield the place of each quantile in ``q``."""
+        It is (index in ``q``, position in the row, fraction, element below, element above).
+        """
         n = self.rows.shape[-1]
         at = np.arange(float(n))
         params = {} if method == "linear" else {"method": method}
@@ -69,7 +68,7 @@ class _Sorted(NamedTuple):
             # The last element is the end of a piece, unless it is the only one.
             low = np.minimum(low, np.maximum(self.valid - 2.0, 0.0))
             high = np.minimum(low + 1.0, self.valid - 1.0)
-            yield _Place(index, p, p - low, self._at(low), self._at(high))
+            yield index, p, p - low, self._at(low), self._at(high)
 
     def _at(self, place: Any) -> Any:
         place = np.broadcast_to(place.astype(int), (*self.rows.shape[:-1], 1))
