@@ -86,9 +86,29 @@ def quotient_and_remainder(x: Any, y: Any) -> Any:
 # --- powers ---------------------------------------------------------------------------------
 
 
+# For negative numbers NumPy's power takes up to 200 times as long as a few products.
+_FEW_PRODUCTS = frozenset((3, 4, 5, 6))
+
+
+def pow_(x: Any, y: Any) -> Any:
+    """Same as a ** b."""
+    if type(x) is np.ndarray and (type(y) is int or type(y) is float) and y in _FEW_PRODUCTS:
+        return _by_products(x, y) if x.ndim and x.dtype.char in "fd" else x**y
+    return x**y
+
+
+def _by_products(x: Any, n: float) -> Any:
+    out = x * x if n < 6 else x * x * x
+    if n > 3:
+        out *= out
+    if n % 2:
+        out *= x
+    return out
+
+
 def _power_x(g: Any, _out: Any, x: Any, y: Any) -> Any:
     if isinstance(y, (int, float)):
-        return g * (y * x ** (y - 1)) if y != 0 else np.zeros_like(x) * g
+        return g * (y * pow_(x, y - 1)) if y != 0 else np.zeros_like(x) * g
     # x**0 is constant at x = 0 too; elsewhere the formula knows it, and how that changes with y.
     flat = (y == 0) & (x == 0)
     # Not `y - 1`, which unsigned exponents and the smallest of the others do not have.
@@ -103,7 +123,7 @@ def _power_y(g: Any, out: Any, x: Any, _y: Any) -> Any:
     return np.where(at_zero, 0.0, g * (out * np.log(np.where(at_zero, 1.0, x))))
 
 
-defop(np.power, _power_x, _power_y, symbol="**", domains=(POSITIVE, REAL), operator=operator.pow)
+defop(np.power, _power_x, _power_y, symbol="**", domains=(POSITIVE, REAL), operator=pow_)
 defop(np.float_power, _power_x, _power_y, symbol="**", domains=(POSITIVE, REAL))
 defop(np.sqrt, lambda g, out, _x: g / (2.0 * out), symbol="√", domains=(POSITIVE,))
 defop(np.cbrt, lambda g, out, _x: g / (3.0 * out * out), symbol="∛", domains=(NONZERO,))
