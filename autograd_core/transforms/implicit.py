@@ -20,6 +20,7 @@ from .batched import levels, one_example
 from .batching import in_turn
 from .boxes import box_op, changed_outside, inside, outside_of, record_box, relink
 from .jacobian import rows_of
+from .units import at_once
 from .variables import (
     callable_or_error,
     hidden_axes,
@@ -322,12 +323,13 @@ class _System(NamedTuple):
 
     def dense(self, f: Callable[..., Any], lift: Lift | None) -> Any:
         """∂F/∂x as a matrix."""
+        together = at_once(self.parts, self.x_nodes)
         rows = [
             np.concatenate(
                 [
                     np.reshape(block, (t.size, node.size))
                     for block, node in zip(
-                        rows_of(f, t, self.x_nodes, lift), self.x_nodes, strict=True
+                        rows_of(f, t, self.x_nodes, lift, together), self.x_nodes, strict=True
                     )
                 ],
                 axis=1,

@@ -71,7 +71,9 @@ class TestJacobian:
         for name, of in (("transpose", module.backprop), ("push_forward", module)):
             whole = getattr(of, name)
             monkeypatch.setattr(
-                of, name, lambda *a, name=name, whole=whole: (runs.append(name), whole(*a))[1]
+                of,
+                name,
+                lambda *a, name=name, whole=whole, **k: (runs.append(name), whole(*a, **k))[1],
             )
 
         def f(x: Any) -> Any:
