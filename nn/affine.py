@@ -10,14 +10,7 @@ import numpy as np
 import autograd_core as ag
 from autograd_core.apply import apply_fresh
 
-__all__ = ["affine", "ones", "sum_rows"]
-
-
-def _product(x: Any, y: Any) -> Any:
-    # `dot` is the same product of BLAS, without a ufunc's preparations: for small arrays a third.
-    if type(x) is np.ndarray and type(y) is np.ndarray and x.ndim == 2:
-        return x.dot(y)
-    return np.matmul(x, y)
+__all__ = ["affine", "ones", "sum_rows", "times_transposed"]
 
 
 @functools.lru_cache(maxsize=256)
@@ -32,25 +25,46 @@ def ones(n: int, dtype: np.dtype[Any]) -> Any:
 FEW = 1024
 
 
+# Of matrices `dot` is the same product of BLAS as matmul, without a ufunc's preparations: for small
+# ones a third. But it writes zeros into its result first, which takes long for a large weight's.
+SMALL = 1 << 13
+
+
 def _forward(x: Any, weight: Any, bias: Any) -> Any:
-    if type(x) is np.ndarray and type(weight) is np.ndarray and x.ndim == 2:
-        a = x.dot(weight)  # `_product`, written out
+    if type(x) is type(weight) is np.ndarray and x.ndim == 2:
+        a = x.dot(weight)
     else:
         a = np.matmul(x, weight)
-    if type(a) is np.ndarray and a.dtype == bias.dtype:
-        return np.add(a, bias, a)  # nobody else has seen `a`
-    return a + bias
+        if type(a) is not np.ndarray:
+            return a + bias
+    # Nobody else has seen `a`.
+    return np.add(a, bias, a) if a.dtype is bias.dtype else a + bias
+
+
+def times_transposed(x: Any, weight: Any) -> Any:
+    """Compute x Wᵀ, for x of shape (..., outputs) and W of (inputs, outputs)."""
+    if type(x) is type(weight) is np.ndarray and x.ndim == 2:
+        if 4 * len(x) < len(weight) and weight.shape[1] >= WIDE:
+            return np.ascontiguousarray(weight.dot(x.T).T)
+        return x.dot(weight.T)
+    return np.matmul(x, weight.T)
+
+
+# For few rows BLAS takes up to twice as long for this as for W xᵀ and a copy.
+WIDE = 128
 
 
 def _rule_x(g: Any, _out: Any, _x: Any, weight: Any, _bias: Any) -> Any:
-    return _product(g, weight.T)
+    return times_transposed(g, weight)
 
 
 def _rule_weight(g: Any, _out: Any, x: Any, _weight: Any, _bias: Any) -> Any:
     if x.ndim != 2:  # one product sums over all rows, however they are stacked
         x = np.reshape(x, (-1, x.shape[-1]))
         g = np.reshape(g, (-1, g.shape[-1]))
-    return _product(x.T, g)
+    if type(x) is type(g) is np.ndarray and x.size <= SMALL:
+        return x.T.dot(g)
+    return np.matmul(x.T, g)
 
 
 def _rule_bias(g: Any, _out: Any, _x: Any, _weight: Any, _bias: Any) -> Any:

@@ -10,12 +10,14 @@ from numpy.typing import DTypeLike
 
 import autograd_core as ag
 from autograd_core import Tensor
+from autograd_core.apply import apply_fresh
+from autograd_core.record import NO_PARAMS
 from autograd_core.registry import known
 from optim.options import as_generator, fraction, nearest, non_negative
 
 from . import init
 from .activations import activation as make_activation
-from .affine import sum_rows
+from .affine import sum_rows, times_transposed
 from .checks import with_features
 from .layers import Linear
 from .losses.binary import checked_binary, sigmoid_cross_entropy
@@ -31,12 +33,8 @@ CORRUPTIONS = ("masking", "gaussian")
 
 
 def _forward(h: Any, weight: Any, bias: Any) -> Any:
-    if type(h) is type(weight) is np.ndarray and h.ndim == 2 and 4 * len(h) < len(weight):
-        # BLAS is slower for few rows and a transposed matrix than for the transposed product.
-        a = np.ascontiguousarray(weight.dot(h.T).T)
-    else:
-        a = np.matmul(h, weight.T)
-    if type(a) is np.ndarray and a.dtype == bias.dtype:
+    a = times_transposed(h, weight)
+    if type(a) is np.ndarray and a.dtype is bias.dtype:
         return np.add(a, bias, out=a)  # nobody else has seen `a`
     return a + bias
 
@@ -54,7 +52,7 @@ def _by_parts(h: Any, weight: Any, bias: Any) -> Any:
     return np.matmul(h, np.swapaxes(weight, -1, -2)) + bias
 
 
-_affine_transposed = ag.defop(
+ag.defop(
     _forward,
     lambda g, _out, _h, weight, _bias: np.matmul(g, weight),
     _rule_weight,
@@ -64,6 +62,7 @@ _affine_transposed = ag.defop(
     module="nn",
     otherwise=_by_parts,
 )
+_AFFINE_TRANSPOSED = ag.OPS[_forward]
 
 
 @final
@@ -87,8 +86,9 @@ class Transposed(Module):
 
     def forward(self, h: Any) -> Tensor:
         """Compute h Wᵀ + c for codes of shape (..., in_features)."""
-        h = with_features(self, h, self.in_features)
-        a: Tensor = _affine_transposed(h, self.weight, self.bias)
+        if type(h) is not Tensor or h._value.shape[-1:] != (self.in_features,):
+            h = with_features(self, h, self.in_features)  # or an error
+        a: Tensor = apply_fresh(_AFFINE_TRANSPOSED, (h, self.weight, self.bias), NO_PARAMS)
         return a
 
     def extra_repr(self) -> str:

@@ -17,7 +17,7 @@ from optim.options import flag
 from .affine import AFFINE
 from .checks import count, numbers, titled, with_features
 from .init import Initialiser, initialise, zeros
-from .module import Module, Parameter
+from .module import Module, Parameter, through
 
 __all__ = ["Flatten", "Linear", "Residual", "Sequential"]
 
@@ -61,7 +61,9 @@ class Linear(Module):
 
     def forward(self, x: Any) -> Tensor:
         """Compute x W + b for inputs of shape (..., in_features)."""
-        x, bias = with_features(self, x, self.in_features), self.bias
+        if type(x) is not Tensor or x._value.shape[-1:] != (self.in_features,):
+            x = with_features(self, x, self.in_features)  # or an error
+        bias = self.bias
         if bias is None:
             a: Tensor = x @ self.weight
         else:  # `affine`, written out
@@ -101,9 +103,7 @@ class Sequential(Module):
 
     def forward(self, x: Any) -> Any:
         """Apply the modules in order."""
-        for layer in self.layers:
-            x = layer(x)
-        return x
+        return through(self.layers, x)
 
     def append(self, layer: Module) -> Self:
         """Add a module at the end, and return this one."""

@@ -15,7 +15,7 @@ from .activations import activation as make_activation
 from .dropout import Dropout
 from .init import Initialiser
 from .layers import Linear
-from .module import Module
+from .module import Module, through
 from .normalisation import BatchNorm, LayerNorm
 
 __all__ = ["MLP"]
@@ -101,9 +101,7 @@ class MLP(Module):
 
     def forward(self, x: Any) -> Any:
         """Propagate inputs of shape (..., sizes[0]) to outputs of shape (..., sizes[-1])."""
-        for layer in self.layers:
-            x = layer(x)
-        return x
+        return through(self.layers, x)
 
 
 def _each(dropout: float | Sequence[float], hidden: int) -> list[float]:

@@ -9,7 +9,7 @@ has to be done in ``__init__`` first.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -23,7 +23,7 @@ from .members import flatten, in_its_place, is_leaf, is_parameter, join
 from .state import LeftOver, fitting
 from .summary import Summary, summarize, tree
 
-__all__ = ["Buffer", "Module", "Parameter"]
+__all__ = ["Buffer", "Module", "Parameter", "through"]
 
 
 def Parameter(data: Any, dtype: DTypeLike | None = None, name: str | None = None) -> Tensor:
@@ -76,7 +76,7 @@ class Module(ABC):
         """Compute the output, see ``forward``."""
         watch = watcher.get()
         if watch is None:
-            return self.forward(*args, **kwargs)
+            return self.forward(*args, **kwargs) if kwargs else self.forward(*args)
         with watch.entering(self):
             return self.forward(*args, **kwargs)
 
@@ -347,3 +347,16 @@ def _ambiguous(module: Module, paths: list[str]) -> str:
         f"{type(module).__name__}: different tensors would have one path: {', '.join(twice)}; "
         "no name or key may hold a dot, and keys of a dict must differ as text"
     )
+
+
+def through(modules: Iterable[Module], x: Any) -> Any:
+    """Apply modules one after the other: each gets what the one before it returned."""
+    unseen = watcher.get() is None
+    for module in modules:
+        # What a call does where nobody watches, without the call: that takes as long as a small op.
+        plain = unseen and type(module).__call__ is _CALL
+        x = module.forward(x) if plain else module(x)
+    return x
+
+
+_CALL = Module.__call__

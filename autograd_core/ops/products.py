@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import operator
-import string
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -92,7 +91,7 @@ def _matmul_x(g: Any, _out: Any, _x: Any, y: Any) -> Any:
     if y.ndim == 1:
         return g[..., None] * y
     if _x.ndim == 1:
-        return np.matmul(y, g[..., None])[..., 0]
+        return np.matmul(y, g) if y.ndim == 2 else np.matmul(y, g[..., None])[..., 0]
     return np.matmul(g, t(y))
 
 
@@ -100,7 +99,7 @@ def _matmul_y(g: Any, _out: Any, x: Any, _y: Any) -> Any:
     if x.ndim == 1:
         return x * g if _y.ndim == 1 else x[:, None] * g[..., None, :]
     if _y.ndim == 1:
-        return np.matmul(t(x), g[..., None])[..., 0]
+        return np.matmul(t(x), g) if x.ndim == 2 else np.matmul(t(x), g[..., None])[..., 0]
     if _y.ndim == 2 < x.ndim:  # one product sums over the stack too
         rows = math.prod(x.shape[:-1])
         return np.matmul(np.reshape(x, (rows, x.shape[-1])).T, np.reshape(g, (rows, g.shape[-1])))
@@ -296,6 +295,9 @@ def _contract(
     return np.einsum(subscripts, *operands, optimize=optimize, order=order)  # type: ignore[call-overload]
 
 
+_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
 def _einsum_rule(
     g: Any,
     _out: Any,
@@ -322,7 +324,7 @@ def _einsum_rule(
     longest = dict(sizes)
     for n, letter in zip(shape, term, strict=True):
         longest[letter] = max(n, longest.get(letter, 0))
-    free = (letter for letter in string.ascii_letters if letter not in subscripts)
+    free = (letter for letter in _LETTERS if letter not in subscripts)
     target, aligned = "", []
     for n, letter in zip(shape, term, strict=True):
         aligned.append(n)
@@ -378,7 +380,7 @@ def explicit(subscripts: str, ndims: list[int]) -> str:
             raise ValueError(
                 f"einsum: the term {term!r} of {subscripts!r} does not fit an operand of {n} axes"
             )
-    unused = [c for c in string.ascii_letters if c not in subscripts]
+    unused = [c for c in _LETTERS if c not in subscripts]
     batch = "".join(unused[: max(hidden, default=0)])
     full = [
         term.replace("...", batch[len(batch) - n :]) for term, n in zip(terms, hidden, strict=True)
@@ -443,11 +445,10 @@ def _by_letters(subscripts: Any, operands: tuple[Any, ...]) -> tuple[str, tuple[
 def _letter(label: Any) -> str:
     if label is Ellipsis:
         return "..."
-    letters = string.ascii_uppercase + string.ascii_lowercase  # in NumPy's order
     label = operator.index(label)
-    if not 0 <= label < len(letters):
+    if not 0 <= label < len(_LETTERS):
         raise ValueError(f"einsum: subscript {label} is not within the valid range [0, 52)")
-    return letters[label]
+    return _LETTERS.swapcase()[label]  # capitals first, as NumPy has them
 
 
 def _along_path(subscripts: str, operands: tuple[Any, ...], optimize: Any, order: str) -> Any:

@@ -8,6 +8,7 @@ import numpy as np
 
 import autograd_core as ag
 from autograd_core import Tensor
+from autograd_core.apply import apply_fresh
 from autograd_core.registry import known
 
 from .shared import check_mask, check_reduction, count, first, pair, place, reduce, value
@@ -40,8 +41,9 @@ def _rule_a(g: Any, _out: Any, a: Any, t: Any, over: float | None) -> Any:
     if not (type(a) is type(t) is np.ndarray and a.ndim) or isinstance(g, Tensor):
         return (ag.sigmoid(a) - t) * share
     # Of arrays the sigmoid may overflow on its way to 0, which is right and twice as fast.
+    f = np.negative(a)
     with np.errstate(over="ignore"):
-        f = np.exp(-a)
+        np.exp(f, out=f)
     f += 1.0
     np.reciprocal(f, out=f)
     f -= t
@@ -60,7 +62,7 @@ def _by_parts(a: Any, t: Any, over: float | None) -> Any:
 
 
 # An op of its own for speed: composed, it takes more than twice as long.
-sigmoid_cross_entropy = ag.defop(
+ag.defop(
     _forward,
     _rule_a,
     _rule_t,
@@ -68,6 +70,12 @@ sigmoid_cross_entropy = ag.defop(
     module="nn.losses",
     otherwise=_by_parts,
 )
+_OP = ag.OPS[_forward]
+
+
+def sigmoid_cross_entropy(a: Any, t: Any, over: float | None) -> Any:
+    """Compute the loss of checked operands: each element's, or their sum divided by ``over``."""
+    return apply_fresh(_OP, (a, t), {"over": over})
 
 
 def binary_cross_entropy(

@@ -11,9 +11,6 @@ from autograd_core.registry import known
 
 from .shared import check_mask, first, place, value
 
-#: Fewer labels than this are looked at one by one.
-FEW = 50
-
 
 def one_hot(labels: Any, classes: int) -> Any:
     """Return the lecture's e(y), as booleans, in each row."""
@@ -65,14 +62,10 @@ def as_index(
     if not isinstance(index, np.ndarray):
         return index
     classes = shape[-1]
-    if index.ndim == 1 and 0 < index.size < FEW:
-        # Python's own numbers take half the time of a reduction.
-        numbers = index.tolist()
-        if min(numbers) >= 0 and max(numbers) < classes:
-            return index
-    # Read without a sign, a negative label is a huge one: a single pass finds both kinds.
+    # Read without a sign, a negative label is a huge one: a single pass finds both kinds. That for
+    # the place of the largest is the fastest.
     unsigned = index.view(np.uint64)
-    if y.size and unsigned.max() >= classes:
+    if y.size and unsigned.item(unsigned.argmax()) >= classes:
         wrong = tuple(np.argwhere(unsigned >= classes)[0])
         row = ", ".join(map(str, wrong))
         raise ValueError(

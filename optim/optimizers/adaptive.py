@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..options import Check, flag, fraction, non_negative, positive
+from .flat import constant
 from .optimizer import Optimizer
 
 __all__ = ["Adadelta", "Adagrad", "RMSProp"]
@@ -241,8 +242,8 @@ def average(
     held: NDArray[Any], new: NDArray[Any], beta: float, *, scratch: NDArray[Any]
 ) -> NDArray[Any]:
     """Go on with a running average in place: held ← β held + (1-β) new."""
-    np.multiply(held, beta, out=held)
-    np.multiply(new, 1.0 - beta, out=scratch)
+    np.multiply(held, constant(beta, held.dtype), out=held)
+    np.multiply(new, constant(1.0 - beta, new.dtype), out=scratch)
     np.add(held, scratch, out=held)
     return held
 
@@ -251,8 +252,8 @@ def average_square(
     held: NDArray[Any], new: NDArray[Any], beta: float, *, scratch: NDArray[Any]
 ) -> NDArray[Any]:
     """Go on with a running average of squares in place: held ← β held + (1-β) new²."""
-    np.multiply(held, beta, out=held)
-    np.multiply(new, 1.0 - beta, out=scratch)
+    np.multiply(held, constant(beta, held.dtype), out=held)
+    np.multiply(new, constant(1.0 - beta, new.dtype), out=scratch)
     np.multiply(scratch, new, out=scratch)
     np.add(held, scratch, out=held)
     return held

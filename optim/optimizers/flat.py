@@ -6,11 +6,11 @@ a step makes some ten passes, and from the second on its operands are in the cac
 
 from __future__ import annotations
 
+import functools
 import math
 import sys
 from collections.abc import Iterable
-from itertools import accumulate, compress, pairwise
-from operator import is_not
+from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
@@ -18,20 +18,28 @@ from numpy.typing import NDArray
 
 from autograd_core import Tensor
 
-__all__ = ["CHUNK", "LARGE", "Flat", "Piece", "all_finite"]
+__all__ = ["CHUNK", "LARGE", "Flat", "Piece", "all_finite", "constant"]
 
 #: From this many numbers on a parameter has buffers of its own: its gradient is then read where
 #: it is, and copying it would cost more than the calls that sharing saves.
-LARGE = 1 << 14
+LARGE = 1 << 15
 
 #: This many numbers are brought up to date at a time. Not fewer than LARGE, so that a parameter
 #: without buffers of its own is always within one chunk.
-CHUNK = 1 << 16
+CHUNK = 1 << 18
 
 #: A part of the buffers, None being all of them, with views of state and scratch arrays for it.
 Piece = tuple[slice | None, dict[str, NDArray[Any]], list[NDArray[Any]]]
 
 _NONE: NDArray[Any] = np.empty(0)
+
+
+@functools.lru_cache(maxsize=256)
+def constant(number: float, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Make an array without axes of a hyper-parameter, once: a number NumPy converts each time."""
+    array = np.array(number, dtype)
+    array.flags.writeable = False
+    return array
 
 
 @np.errstate(all="ignore")
@@ -142,27 +150,33 @@ class Flat:
 
     def gather(self) -> bool:
         """Make gradient, value and spare ready for a step; False if there is no gradient."""
-        gradients = [parameter.grad for parameter in self.parameters]
-        there = [gradient is not None for gradient in gradients]
-        self.present = None if all(there) else list(compress(range(len(there)), there))
-        if self.present == []:
-            return False
-        values = [parameter._value for parameter in self.parameters]
-        if any(map(is_not, values, self._published)):
-            self._take_up(values)
-        for gradient, shape, slot in zip(gradients, self._shapes, self._slots, strict=True):
+        missing = moved = False
+        # Once through all, and no property of a tensor: in a small network these calls add up.
+        for parameter, published, shape, slot in zip(
+            self.parameters, self._published, self._shapes, self._slots, strict=True
+        ):
+            if parameter._value is not published:
+                moved = True
+            node = parameter._node
+            gradient = None if node is None else node.grad
             if gradient is None:
-                continue
-            if gradient.shape != shape:
-                i = next(i for i, other in enumerate(gradients) if other is gradient)
+                missing = True
+            elif gradient.shape != shape:
                 raise ValueError(
-                    f"the gradient of {self._name(i)} has shape {gradient.shape} where the "
-                    f"parameter has {shape}; nothing was changed"
+                    f"the gradient of {_name(parameter, shape)} has shape {gradient.shape} where "
+                    f"the parameter has {shape}; nothing was changed"
                 )
-            if slot is None:
+            elif slot is None:
                 self.gradient = gradient.reshape(-1)
             else:
                 slot[...] = gradient
+        self.present = None
+        if missing:
+            self.present = [i for i, p in enumerate(self.parameters) if p.grad is not None]
+            if not self.present:
+                return False
+        if moved:
+            self._take_up([parameter._value for parameter in self.parameters])
         if self._references() != self._alone:
             self._renew_spare()
         return True
@@ -186,10 +200,10 @@ class Flat:
 
     def _take_up(self, values: list[Any]) -> None:
         """Start from the values that the parameters have, somebody having assigned new ones."""
-        for i, value in enumerate(values):
-            if value.shape != self._shapes[i] or value.dtype != self.value.dtype:
+        for parameter, shape, value in zip(self.parameters, self._shapes, values, strict=True):
+            if value.shape != shape or value.dtype != self.value.dtype:
                 raise ValueError(
-                    f"{self._name(i)} was {self.value.dtype} of shape {self._shapes[i]} when the "
+                    f"{_name(parameter, shape)} was {self.value.dtype} of shape {shape} when the "
                     f"optimizer was made, and is {value.dtype} of shape {value.shape} now: make "
                     f"a new optimizer; nothing was changed"
                 )
@@ -204,10 +218,10 @@ class Flat:
         self._views, self._spare_views = self._spare_views, self._views
         self._published = self._views
         for parameter, view in zip(self.parameters, self._views):  # noqa: B905 - strict costs here
-            parameter._swap(view)
+            parameter._value = view  # `_swap`, without the call
         if self._slots[0] is None:
             self.gradient = _NONE  # or a forgotten gradient would live on here
 
-    def _name(self, i: int) -> str:
-        name = self.parameters[i].name
-        return f"parameter {name!r}" if name else f"a parameter of shape {self._shapes[i]}"
+
+def _name(parameter: Tensor, shape: tuple[int, ...]) -> str:
+    return f"parameter {parameter.name!r}" if parameter.name else f"a parameter of shape {shape}"

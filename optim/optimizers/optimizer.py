@@ -254,7 +254,11 @@ class Optimizer(ABC):
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""
         for parameter in self.parameters:
-            parameter.zero_grad()
+            node = parameter._node
+            if node is not None:
+                node.grad = None  # `zero_grad`, without the call
+            else:
+                parameter.zero_grad()
 
     @property
     def lr(self) -> float:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..options import Check, flag, fraction, non_negative
+from .flat import constant
 from .optimizer import Optimizer
 
 __all__ = ["SGD"]
@@ -82,14 +83,14 @@ class SGD(Optimizer):
         options: Mapping[str, Any],
         t: int,
     ) -> None:
-        direction = gradient
+        direction, dtype = gradient, gradient.dtype
         momentum = options["momentum"]
         if momentum:
-            direction = state["velocity"]
+            direction, momentum = state["velocity"], constant(momentum, dtype)
             np.multiply(direction, momentum, out=direction)
             np.add(direction, gradient, out=direction)
             if options["nesterov"]:
                 np.multiply(direction, momentum, out=out)
                 direction = np.add(out, gradient, out=out)
-        np.multiply(direction, options["lr"], out=out)
+        np.multiply(direction, constant(options["lr"], dtype), out=out)
         np.subtract(value, out, out=out)

@@ -182,3 +182,58 @@ def test_how_they_look() -> None:
     assert [repr(module) for module in modules] == [
         "LeakyReLU(0.01)", "ELU(0.5)", "GELU()", "GELU('tanh')", "SiLU()",
     ]  # fmt: skip
+
+
+ODD = [0.0, -0.0, 1.5, -2.0, np.inf, -np.inf, np.nan, 1e-40]
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "longdouble", ">f4", "int32"])
+@pytest.mark.parametrize("layout", ["plain", "strided", "transposed", "0-d"])
+def test_selecting_by_bits_is_where(dtype: str, layout: str) -> None:
+    kinds = np.array([ODD, ODD[::-1]])
+    if dtype == "int32":
+        kinds = np.nan_to_num(kinds, posinf=7, neginf=-7)
+    x = kinds.astype(dtype)
+    x = {"plain": x, "strided": x[:, ::3], "transposed": x.T, "0-d": np.array(x[0, 3])}[layout]
+    keep = np.random.default_rng(0).random(x.shape) < 0.5
+    y = np.flip(x)
+    for found, expected in (
+        (activations.only(keep, x), np.where(keep, x, 0.0)),
+        (activations.only(~keep, x), np.where(~keep, x, 0.0)),
+        (activations.chosen(keep, x, y), np.where(keep, x, y)),
+        (activations.only(keep[..., None], x[..., None]), np.where(keep, x, 0.0)[..., None]),
+    ):
+        np.testing.assert_array_equal(found, expected)
+        assert found.dtype == expected.dtype
+        assert not np.may_share_memory(found, x)
+
+
+def test_selecting_broadcasts_and_is_recorded_as_where() -> None:
+    x = np.array([1.0, -2.0])
+    assert np.array_equal(activations.only(np.array(True), x), x)
+    assert np.array_equal(activations.only(np.array([[True], [False]]), x), [x, [0.0, 0.0]])
+    t = ag.Tensor(x, requires_grad=True)
+    assert activations.only(x > 0, t).op.name == "where"
+    assert activations.chosen(x > 0, t, x).op.name == "where"
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("beside", [0.0, -90.0, np.nan, np.inf, -np.inf])
+def test_sigmoid_and_softplus_are_exact_in_the_last_digits_everywhere(
+    dtype: str, beside: float
+) -> None:
+    # Whatever lies beside an element must not change its value by more than rounding.
+    a = np.linspace(-87.0, 87.0, 349).astype(dtype)
+    wide = a.astype(np.longdouble)
+    digits = 8 * np.finfo(dtype).eps
+    rows = np.stack([a, np.full_like(a, beside)])
+    tiny = np.finfo(dtype).tiny  # below it there are fewer digits
+    for name, expected in (
+        ("sigmoid", 1 / (1 + np.exp(-wide))),
+        ("softplus", np.logaddexp(0, wide)),
+    ):
+        found = getattr(ag, name)(rows)[0]
+        np.testing.assert_allclose(found, expected.astype(float), rtol=digits, atol=tiny)
+    assert ag.sigmoid(rows).dtype == ag.softplus(rows).dtype == dtype
+    last = {np.inf: 1.0, -np.inf: 0.0}.get(beside, 1 / (1 + np.exp(-beside)))
+    np.testing.assert_allclose(ag.sigmoid(rows)[1], last, rtol=digits, atol=tiny)

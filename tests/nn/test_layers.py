@@ -336,3 +336,15 @@ def test_an_embedding_under_vmap() -> None:
     for wrong in (-1, 5):
         with pytest.raises(IndexError):
             ag.vmap(layer)(np.array([0, wrong]))
+
+
+def test_a_module_within_is_called_by_its_own_call_if_it_has_one() -> None:
+    class Loud(nn.Module):
+        def __call__(self, x: Any) -> Any:
+            return super().__call__(x) + 100.0
+
+        def forward(self, x: Any) -> Any:
+            return 2.0 * x
+
+    assert nn.Sequential(Loud(), nn.Identity())(np.ones(2)).tolist() == [102.0, 102.0]
+    assert nn.MLP([2, 2], output=Loud())(np.zeros((1, 2))).data.min() == 100.0

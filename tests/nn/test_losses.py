@@ -272,3 +272,43 @@ def test_other_bad_input() -> None:
 
 def test_labels_may_be_a_tensor() -> None:
     assert nn.cross_entropy(np.zeros((1, 2)), ag.Tensor([0])) == pytest.approx(np.log(2))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("distance", [0.0, 5.0, 59.0, 61.0, 90.0, 1e3, 1e4])
+@pytest.mark.parametrize("shape", [(3, 4), (1, 2), (2, 3, 5)])
+def test_however_far_apart_pre_activations_are(
+    shape: tuple[int, ...], distance: float, dtype: str
+) -> None:
+    rng = np.random.default_rng(0)
+    a = rng.normal(size=shape).astype(dtype)
+    a[0] = np.linspace(-distance / 2, distance / 2, shape[-1])  # some classes near, some far
+    y = rng.integers(0, shape[-1], shape[:-1])
+    for labels in (y, np.zeros_like(y), np.full_like(y, shape[-1] - 1)):
+        t = ag.Tensor(a, requires_grad=True)
+        each = nn.cross_entropy(t, labels, "none")
+        each.backward(np.ones(each.shape, dtype))
+        wide = a.astype(float)
+        rows = np.log(np.exp(wide - wide.max(axis=-1, keepdims=True)).sum(axis=-1))
+        rows += wide.max(axis=-1)
+        picked = np.take_along_axis(wide, labels[..., None], axis=-1)[..., 0]
+        tight = 100 * np.finfo(dtype).eps
+        np.testing.assert_allclose(each.data, rows - picked, rtol=tight, atol=tight)
+        expected = softmax(wide) - e(labels, shape[-1])
+        np.testing.assert_allclose(t.grad, expected, rtol=tight, atol=tight)
+
+
+@pytest.mark.parametrize(
+    ("row", "label", "expected"),
+    [
+        ([0.0, -np.inf, 0.0], 0, np.log(2)),
+        ([0.0, -np.inf, -np.inf], 1, np.inf),  # silent, too: pytest raises warnings
+        ([np.nan, 0.0, 0.0], 1, np.nan),
+        ([1e38, -1e38, 0.0], 0, 0.0),
+    ],
+)
+def test_infinite_pre_activations(row: list[float], label: int, expected: float) -> None:
+    a = np.array([[1.0, 2.0, 3.0], row], np.float32)
+    found = nn.cross_entropy(a, [0, label], "none")
+    plain = np.log(1 + np.e + np.e**2)
+    np.testing.assert_allclose(found, [plain, expected], rtol=1e-6)

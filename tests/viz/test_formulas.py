@@ -122,7 +122,9 @@ CASES: dict[str, list[tuple[tuple[Any, ...], dict[str, Any]]]] = {
         ((*matrices((4, 3)), LABELS), {"reduction": reduction}) for reduction in ("mean", "sum")
     ],
     "det": [(matrices((3, 3)), {})],
+    "elu": [(matrices((4, 3)), {}), (matrices((4, 3)), {"alpha": 0.5})],
     "inv": [(matrices((3, 3)), {})],
+    "leaky_relu": [(matrices((4, 3)), {}), (matrices((4, 3)), {"slope": -0.5})],
     "log_softmax": [(matrices((4, 3)), {"axis": -1}), (matrices((4, 3)), {"axis": 0})],
     "matmul": [
         (matrices(*shapes), {})
@@ -138,6 +140,7 @@ CASES: dict[str, list[tuple[tuple[Any, ...], dict[str, Any]]]] = {
     "norm": [(matrices((4, 3)), {"axis": None, "keepdims": False})],
     "power": [((*matrices((4, 3)), np.float64(n)), {}) for n in (1.0, 2.0, 3.0)]
     + [((np.array([0.0, 1.0, 4.0]), np.float64(2.5)), {})],
+    "relu": [(matrices((4, 3)), {})],
     "silu": [(matrices((4, 3)), {})],
     "softmax": [(matrices((4, 3)), {"axis": -1}), (matrices((4, 3)), {"axis": 0})],
     "squared_error": [(matrices((4, 3), (4, 3)), {"over": 6.0, "delta": 0.0})],

@@ -283,7 +283,13 @@ READABLE: dict[str, Readable] = {
     "binary_cross_entropy": _binary,
     "cross_entropy": _cross_entropy,
     "det": _square_matrix("g * out * np.linalg.inv(x).T"),
+    "elu": lambda _shapes, _numbers, params: (
+        f"np.where(out > 0, g, g * (out + {params.get('alpha', 1.0)}))",
+    ),
     "inv": _square_matrix("-out.T @ g @ out.T"),
+    "leaky_relu": lambda _shapes, _numbers, params: (
+        f"np.where(x > 0, g, {params.get('slope', 0.01)} * g)",
+    ),
     "log_softmax": _log_softmax,
     "matmul": _matmul,
     "maximum": _maximum,
@@ -291,6 +297,7 @@ READABLE: dict[str, Readable] = {
     "minimum": _minimum,
     "norm": _norm,
     "power": _power,
+    "relu": _always("np.where(out > 0, g, 0)"),
     "silu": _always("g * sigmoid(x) * (1 + x * (1 - sigmoid(x)))"),
     "softmax": _softmax,
     "squared_error": _squared,
