@@ -51,8 +51,9 @@ docs: $(VENV)/.has-dev ## the documentation, a warning being an error, to docs/_
 wheel: $(VENV)/.has-dev ## build sdist and wheel, try the wheel in an empty environment
 	$(RUN) scripts/try_wheel.py
 
-bench: $(VENV)/.has-peers ## the same work as PyTorch, JAX, HIPS autograd, MyGrad, micrograd
-	$(RUN) -m benchmarks $(BENCH)
+bench: $(VENV)/.has-peers ## the same work as PyTorch, JAX, HIPS autograd, MyGrad, micrograd (minutes)
+	@mkdir -p out
+	$(RUN) -m benchmarks --json out/benchmarks.json $(BENCH)
 
 clean: ## remove what the targets above wrote, .venv included
 	rm -rf $(VENV) out dist build docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis

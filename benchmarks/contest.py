@@ -7,6 +7,7 @@ to the garbage collector weigh on another's times.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 # Times are kept in seconds and printed in the unit that a row names.
 UNITS = {"s": 1.0, "ms": 1e3, "µs": 1e6, "ns": 1e9}
@@ -18,13 +19,15 @@ class Job:
 
     `check` gives the numbers that all contestants of a row must agree on (a loss, a gradient);
     `units` is how many pieces of work a step holds, where a row counts by the piece;
-    `facts` is asked once, after all timing, for what isn't time (nodes, bytes).
+    `facts` is asked once, after all timing, for what isn't time (nodes, bytes). A job that is
+    `told` its times has stages that return seconds: what takes them is another process.
     """
 
-    stages: Mapping[str, Callable[[], object]]
+    stages: Mapping[str, Callable[[], Any]]
     check: Callable[[], Sequence[float]] | None = None
     units: int = 1
     facts: Callable[[], Mapping[str, float]] | None = None
+    told: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,11 +52,29 @@ class Contestant:
 
 @dataclass(frozen=True)
 class Target:
-    """A bound on the ratio of two contestants' medians."""
+    """A bound on a ratio: `above`'s median over `below`'s, or over the fastest of several.
+
+    `of` names a stage or a fact that is meant instead of the whole time; without `below` the
+    number itself is bounded. Without `at_most` it is shown, and nothing is asked of it.
+    """
 
     above: str
-    below: str
-    at_most: float
+    below: str | tuple[str, ...] = ()
+    at_most: float | None = None
+    of: str = ""
+
+    @property
+    def rivals(self) -> tuple[str, ...]:
+        """The names of `below`."""
+        return (self.below,) if isinstance(self.below, str) else self.below
+
+    @property
+    def title(self) -> str:
+        """What is bounded, in words."""
+        what = f"{self.of}, {self.above}" if self.of else self.above
+        if len(self.rivals) > 1:
+            return f"{what} / fastest of {', '.join(self.rivals)}"
+        return " / ".join([what, *self.rivals])
 
 
 @dataclass(frozen=True)
@@ -69,3 +90,4 @@ class Row:
     checked: str = "loss"  # what `check` gives, in words
     tolerance: float = 1e-4  # relative
     targets: tuple[Target, ...] = ()
+    turns: int | None = None  # so many, of one step, however long it takes

@@ -1,6 +1,8 @@
-"""P1 and P3 by hand: what NumPy can do without an engine, and the matrix products alone."""
+"""P1 to P3 by hand: what NumPy can do without an engine, and the matrix products alone."""
 
-from itertools import pairwise
+import math
+from collections.abc import Callable
+from itertools import count, pairwise
 
 import numpy as np
 
@@ -19,11 +21,58 @@ def views(problem: Problem, flat: Floats) -> list[tuple[Floats, Floats]]:
     return found
 
 
-def by_hand(problem: Problem) -> Job:
+def momentum(problem: Problem, flat: Floats, grad: Floats) -> Callable[[], None]:
+    """SGD with momentum of one flat array."""
+    velocity, change = np.zeros_like(flat), np.empty_like(flat)
+
+    def update() -> None:
+        np.multiply(velocity, problem.momentum, out=velocity)
+        np.add(velocity, grad, out=velocity)
+        np.subtract(flat, np.multiply(velocity, problem.lr, out=change), out=flat)
+
+    return update
+
+
+def adam(problem: Problem, flat: Floats, grad: Floats, chunk: int) -> Callable[[], None]:
+    """Adam of one flat array, in pieces of `chunk` elements, which stay in the cache meanwhile.
+
+    The corrections of both averages are moved to the step's length and to ε (Kingma & Ba 2015,
+    end of section 2), which saves two passes.
+    """
+    beta1, beta2 = problem.betas
+    whole = flat, grad, np.zeros_like(flat), np.zeros_like(flat)
+    starts = range(0, len(flat), chunk)
+    pieces = [tuple(array[start : start + chunk] for array in whole) for start in starts]
+    scratch = np.empty(min(chunk, len(flat)), flat.dtype)
+    steps = count(1)
+
+    def update() -> None:
+        t = next(steps)
+        root = math.sqrt(1 - beta2**t)
+        length, eps = problem.lr * root / (1 - beta1**t), problem.eps * root
+        for p, g, mean, square in pieces:
+            s = scratch[: len(p)]
+            np.multiply(mean, beta1, out=mean)
+            np.add(mean, np.multiply(g, 1 - beta1, out=s), out=mean)
+            np.multiply(square, beta2, out=square)
+            np.multiply(np.multiply(g, g, out=s), 1 - beta2, out=s)
+            np.add(square, s, out=square)
+            np.add(np.sqrt(square, out=s), eps, out=s)
+            np.multiply(np.divide(mean, s, out=s), length, out=s)
+            np.subtract(p, s, out=p)
+
+    return update
+
+
+def by_hand(problem: Problem, chunk: int | None = None) -> Job:
     """Forward, backward and update in preallocated buffers; all parameters in one flat array."""
     batches = problem.stream()
     flat = np.concatenate([part.ravel() for layer in problem.start() for part in layer])
-    flat_grad, velocity, change = np.empty_like(flat), np.zeros_like(flat), np.empty_like(flat)
+    flat_grad = np.empty_like(flat)
+    if problem.adam:
+        update = adam(problem, flat, flat_grad, chunk or len(flat))
+    else:
+        update = momentum(problem, flat, flat_grad)
     layers, grads = views(problem, flat), views(problem, flat_grad)
     n = problem.batch
     hidden = [np.empty((n, size), np.float32) for size in problem.sizes[1:]]  # h, and logits last
@@ -61,12 +110,6 @@ def by_hand(problem: Problem) -> Job:
                 g = np.matmul(g, layers[k][0].T, out=back[k - 1])
                 s = np.multiply(below, below, out=slope[k - 1])
                 g *= np.subtract(1, s, out=s)
-
-    def update() -> None:
-        nonlocal flat
-        np.multiply(velocity, problem.momentum, out=velocity)
-        np.add(velocity, flat_grad, out=velocity)
-        flat -= np.multiply(velocity, problem.lr, out=change)
 
     stages = {"forward": forward, "backward": backward, "update": update}
     return Job(stages, check=lambda: [loss])

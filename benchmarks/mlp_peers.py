@@ -1,16 +1,19 @@
-"""P1 and P3 in the peers, each in its usual style; PyTorch in a leaner one as well."""
+"""P1 to P3 in the peers, each in its usual style; PyTorch in a leaner one as well."""
 
-from itertools import cycle
+from collections.abc import Callable, Sequence
+from itertools import count, cycle
 from typing import Any
 
 import numpy as np
 
 from benchmarks.contest import Job
-from benchmarks.mlp_problem import Problem
+from benchmarks.mlp_problem import Floats, Problem
 
 
-def pytorch(problem: Problem) -> Job:
-    """Eager: `nn.Sequential`, `cross_entropy`, `optim.SGD`, as its tutorials write it."""
+def pytorch(problem: Problem, **how: bool) -> Job:
+    """Eager: `nn.Sequential`, `cross_entropy`, `optim.SGD` or `Adam`, as its tutorials write it.
+
+    `how` are options of the optimizer (`foreach`, `fused`)."""
     import torch
     from torch import nn
     from torch.nn.functional import cross_entropy
@@ -22,7 +25,15 @@ def pytorch(problem: Problem) -> Job:
         linear.bias.data = torch.from_numpy(biases)
         layers += [linear, nn.Tanh()]
     model = nn.Sequential(*layers[:-1])
-    optimizer = torch.optim.SGD(model.parameters(), lr=problem.lr, momentum=problem.momentum)
+    optimizer: torch.optim.Optimizer
+    if problem.adam:
+        optimizer = torch.optim.Adam(
+            model.parameters(), problem.lr, problem.betas, problem.eps, **how
+        )
+    else:
+        optimizer = torch.optim.SGD(
+            model.parameters(), lr=problem.lr, momentum=problem.momentum, **how
+        )
     batches = cycle([(torch.from_numpy(x), torch.from_numpy(y)) for x, y in problem.data()])
     loss: Any = None
 
@@ -89,24 +100,72 @@ def jax(problem: Problem) -> Job:
         logits = h @ layers[-1][0] + layers[-1][1]
         return -jnp.mean(jnp.sum(jax.nn.log_softmax(logits) * one_hot, axis=1))
 
+    def momentum(layers: Any, state: Any, grads: Any) -> Any:
+        velocity = jax.tree.map(lambda v, g: problem.momentum * v + g, state, grads)
+        return jax.tree.map(lambda p, v: p - problem.lr * v, layers, velocity), velocity
+
+    def adam(layers: Any, state: Any, grads: Any) -> Any:
+        beta1, beta2 = problem.betas
+        t, means, squares = state
+        t += 1
+        means = jax.tree.map(lambda m, g: beta1 * m + (1 - beta1) * g, means, grads)
+        squares = jax.tree.map(lambda v, g: beta2 * v + (1 - beta2) * g * g, squares, grads)
+        length, root = problem.lr / (1 - beta1**t), jnp.sqrt(1 - beta2**t)
+
+        def moved(p: Any, m: Any, v: Any) -> Any:
+            return p - length * m / (jnp.sqrt(v) / root + problem.eps)
+
+        return jax.tree.map(moved, layers, means, squares), (t, means, squares)
+
+    updated = adam if problem.adam else momentum
+
     @partial(jax.jit, donate_argnums=(0, 1))
-    def trained(layers: Any, velocity: Any, x: Any, one_hot: Any) -> Any:
+    def trained(layers: Any, state: Any, x: Any, one_hot: Any) -> Any:
         loss, grads = jax.value_and_grad(mean_loss)(layers, x, one_hot)
-        velocity = jax.tree.map(lambda v, g: problem.momentum * v + g, velocity, grads)
-        layers = jax.tree.map(lambda p, v: p - problem.lr * v, layers, velocity)
-        return layers, velocity, loss
+        return *updated(layers, state, grads), loss
 
     layers: Any = jax.device_put(problem.start())
-    velocity = jax.tree.map(jnp.zeros_like, layers)
+    state: Any = jax.tree.map(jnp.zeros_like, layers)
+    if problem.adam:
+        state = jnp.float32(0), state, jax.tree.map(jnp.zeros_like, layers)
     batches = cycle([jax.device_put(batch) for batch in problem.one_hot()])
     loss: Any = None
 
     def step() -> None:
-        nonlocal layers, velocity, loss
-        layers, velocity, loss = trained(layers, velocity, *next(batches))
-        jax.block_until_ready((layers, velocity, loss))
+        nonlocal layers, state, loss
+        layers, state, loss = trained(layers, state, *next(batches))
+        jax.block_until_ready((layers, state, loss))
 
     return Job({"step": step}, check=lambda: [float(loss)])
+
+
+def by_formula(
+    problem: Problem, parameters: Sequence[Floats]
+) -> Callable[[Sequence[Floats]], None]:
+    """The update of arrays by the formula, for engines that come without optimizers."""
+    means = [np.zeros_like(p) for p in parameters]
+
+    def momentum(grads: Sequence[Floats]) -> None:
+        for p, v, g in zip(parameters, means, grads, strict=True):
+            v *= problem.momentum
+            v += g
+            p -= problem.lr * v
+
+    squares = [np.zeros_like(p) for p in parameters] if problem.adam else []
+    steps = count(1)
+    beta1, beta2 = problem.betas
+
+    def adam(grads: Sequence[Floats]) -> None:
+        t = next(steps)
+        for p, m, v, g in zip(parameters, means, squares, grads, strict=True):
+            m *= beta1
+            m += (1 - beta1) * g
+            v *= beta2
+            v += (1 - beta2) * g * g
+            root = np.sqrt(v / (1 - beta2**t))
+            p -= problem.lr / (1 - beta1**t) * m / (root + problem.eps)
+
+    return adam if problem.adam else momentum
 
 
 def hips(problem: Problem) -> Job:
@@ -115,7 +174,7 @@ def hips(problem: Problem) -> Job:
     from autograd import value_and_grad
 
     parameters = [part for layer in problem.start() for part in layer]
-    velocity = [np.zeros_like(p) for p in parameters]
+    updated = by_formula(problem, parameters)
     batches = cycle(problem.one_hot())
 
     def mean_loss(parameters: Any, x: Any, one_hot: Any) -> Any:
@@ -135,13 +194,7 @@ def hips(problem: Problem) -> Job:
         nonlocal loss, grads
         loss, grads = differentiated(parameters, *next(batches))
 
-    def update() -> None:
-        for p, v, g in zip(parameters, velocity, grads, strict=True):
-            v *= problem.momentum
-            v += g
-            p -= problem.lr * v
-
-    stages = {"forward and backward": gradient, "update": update}
+    stages = {"forward and backward": gradient, "update": lambda: updated(grads)}
     return Job(stages, check=lambda: [float(loss)])
 
 
@@ -153,7 +206,7 @@ def mygrad(problem: Problem) -> Job:
     mg.turn_memory_guarding_off()
     layers = [(mg.tensor(weights), mg.tensor(biases)) for weights, biases in problem.start()]
     parameters = [part for layer in layers for part in layer]
-    velocity = [np.zeros_like(p.data) for p in parameters]
+    updated = by_formula(problem, [p.data for p in parameters])
     batches = problem.stream()
     loss: Any = None
 
@@ -169,10 +222,8 @@ def mygrad(problem: Problem) -> Job:
         loss.backward()
 
     def update() -> None:
-        for p, v in zip(parameters, velocity, strict=True):
-            v *= problem.momentum
-            v += p.grad
-            p.data -= problem.lr * v
+        updated([p.grad for p in parameters])
+        for p in parameters:
             p.null_grad()
 
     stages = {"forward": forward, "backward": backward, "update": update}

@@ -1,4 +1,4 @@
-"""The multilayer network that P1 and P3 train: the same start and the same batches for everyone."""
+"""The multilayer network that P1 to P3 train: the same start, the same batches for everyone."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,13 +14,17 @@ Labels = NDArray[np.int64]
 @dataclass(frozen=True)
 class Problem:
     """Layers tanh(x W + b) and a linear one, softmax cross-entropy averaged over the batch, and
-    SGD with momentum: v ← μ v + ∇, p ← p - lr v."""
+    SGD with momentum: v ← μ v + ∇, p ← p - lr v. Or Adam (Kingma & Ba 2015), t counting from 1:
+    m ← β₁ m + (1-β₁) ∇, v ← β₂ v + (1-β₂) ∇², p ← p - lr m/(1-β₁ᵗ) / (√(v/(1-β₂ᵗ)) + ε)."""
 
     sizes: tuple[int, ...]
     batch: int
     batches: int = 8  # different ones, in rotation
     lr: float = 0.05
     momentum: float = 0.9
+    adam: bool = False
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = 1e-8
 
     def start(self) -> list[tuple[Floats, Floats]]:
         """Weights (inputs, outputs), Glorot-uniform, and zero biases, of each layer."""

@@ -319,7 +319,11 @@ class Sweep:
         return [r for r in self.results if r.ratio > AT_MOST]
 
     def text(self) -> str:
-        """The table, and how many ops are over the bound."""
+        """The heading, the table, and how many ops are over the bound."""
+        return f"### {ID}: {TITLE}\n\n{self.body()}"
+
+    def body(self, most: int | None = None) -> str:
+        """The table of all, or so many of the worst, and how many are over the bound."""
         lines = [
             [short(r.name), *(number(t * 1e6) for t in _times(r)), f"{r.ratio:.2f}"]
             for r in self.results
@@ -331,9 +335,7 @@ class Sweep:
         failed = [short(r.name) for r in self.results if r.detail]
         voids = ", ".join(map(short, self.void))
         return "\n".join([
-            f"### {ID}: {TITLE}",
-            "",
-            markdown(head, lines),
+            markdown(head, lines[:most]),
             "",
             f"- gradients agree with the bare rules': {f'VOID: {voids}' if voids else 'yes'}",
             f"- ours / (NumPy's forward + bare rules), at most {AT_MOST}: {len(self.over)} of "

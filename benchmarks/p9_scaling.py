@@ -64,7 +64,11 @@ P9 = Row(
     warm_up=1,
     checked="gradients of x and w",
     targets=(
-        Target("ours, 10^6", "ours, 10^4", 1.5),
-        Target("ours, 10^6, collector off", "ours, 10^4, collector off", 1.5),
+        *(
+            Target(f"ours, 10^6{suffix}", f"ours, 10^4{suffix}", at_most, of=stage)
+            for suffix, at_most in (("", 1.5), (", collector off", 1.3))
+            for stage in ("forward", "backward", "free")
+        ),
+        *(Target(f"ours, {n}", (), 400, of="bytes a node") for n in ("10^4", "10^6")),
     ),
 )

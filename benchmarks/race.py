@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from statistics import median
 from typing import Any
 
-from benchmarks.contest import Contestant, Row
+from benchmarks.contest import Contestant, Row, Target
 from benchmarks.timing import Laps, Opening, Pace, interleave, quartiles
 from benchmarks.worker import PlayerFailed, RemotePlayer
 
@@ -40,32 +40,48 @@ class Outcome:
     row: Row
     results: list[Result]
 
-    def ratio(self, above: str, below: str) -> float | None:
-        """The ratio of two contestants' medians; None where one is missing or doesn't agree."""
-        found = {result.name: result for result in self.results}
-        pair = [found.get(above), found.get(below)]
-        if any(r is None or r.problem or r.agrees is False for r in pair):
+    def number(self, name: str, of: str = "") -> float | None:
+        """A contestant's median, or its stage or fact; None where it is missing or void."""
+        result = next((r for r in self.results if r.name == name), None)
+        if result is None or result.problem or result.agrees is False:
             return None
-        return found[above].median / found[below].median
+        return {"": result.median, **result.stages, **result.facts}.get(of)
+
+    def ratio(self, above: str, below: str, of: str = "") -> float | None:
+        """The ratio of two contestants' numbers; None where one is missing or doesn't agree."""
+        pair = self.number(above, of), self.number(below, of)
+        return pair[0] / pair[1] if pair[0] is not None and pair[1] else None
+
+    def reached(self, target: Target) -> float | None:
+        """What a target bounds, as measured."""
+        if not target.rivals:
+            return self.number(target.above, target.of)
+        ratios = [self.ratio(target.above, name, target.of) for name in target.rivals]
+        found = [ratio for ratio in ratios if ratio is not None]
+        return max(found, default=None)
 
     @property
     def void(self) -> list[str]:
         """Who computed something else than the reference, so that the times mean nothing."""
         return [result.name for result in self.results if result.agrees is False]
 
-    def as_json(self) -> dict[str, Any]:
-        targets = [
-            asdict(target) | {"reached": self.ratio(target.above, target.below)}
+    def targets(self) -> list[dict[str, Any]]:
+        """Each target of the row beside what was reached."""
+        return [
+            {"title": target.title, "at_most": target.at_most, "reached": self.reached(target)}
             for target in self.row.targets
         ]
+
+    def as_json(self) -> dict[str, Any]:
         return {
             "id": self.row.id,
             "title": self.row.title,
+            "unit": self.row.unit,
             "seconds": self.row.per,
             "checked": f"{self.row.checked} after {self.row.warm_up} steps",
             "tolerance": self.row.tolerance,
             "contestants": [finite(asdict(result)) for result in self.results],
-            "targets": targets,
+            "targets": self.targets(),
         }
 
 
@@ -87,6 +103,7 @@ def missing(contestant: Contestant) -> list[str]:
 def run(row: Row, threads: int, pace: Pace, quick: bool, say: Callable[[str], None]) -> Outcome:
     """Start every contestant that can take part, check that they agree, and time them in turns."""
     contestants = [c for c in row.contestants if not (quick and c.slow)]
+    pace = pace if row.turns is None else pace.of(row.turns)
     results = [Result(c.name, threads=c.threads or threads) for c in contestants]
     players: dict[int, RemotePlayer] = {}
     openings: dict[int, Opening] = {}

@@ -39,7 +39,7 @@ def cells(result: Result, row: Row, staged: bool) -> Cells:
         check = f"VOID: {check}"
     if result.facts:
         facts = (f"{number(value)} {name}" for name, value in result.facts.items())
-        check = f"{check}; {', '.join(facts)}"
+        check = "; ".join([check] * (result.check is not None) + [", ".join(facts)])
     shown = [
         result.name,
         number(result.median * scale),
@@ -53,37 +53,76 @@ def cells(result: Result, row: Row, staged: bool) -> Cells:
     return shown
 
 
+def verdict(at_most: float | None, reached: float | None) -> str:
+    """Whether a target was reached, in a word."""
+    if reached is None:
+        return "not measured"
+    if at_most is None:
+        return "-"
+    return "yes" if reached <= at_most else "NO"
+
+
+def ratio(value: float | None) -> str:
+    """A ratio, or a number of bytes, that a target bounds."""
+    return "-" if value is None else f"{value:.2f}" if value < 100 else number(value)
+
+
 def target_lines(outcome: Outcome) -> list[str]:
     """Each target of a row beside what was reached."""
+    words = {"yes": "reached", "NO": "MISSED"}
     lines = []
-    for target in outcome.row.targets:
-        reached = outcome.ratio(target.above, target.below)
-        if reached is None:
-            verdict = "not measured"
-        else:
-            verdict = f"{reached:.2f}, {'reached' if reached <= target.at_most else 'MISSED'}"
-        lines.append(f"- {target.above} / {target.below}, at most {target.at_most}: {verdict}")
+    for target in outcome.targets():
+        at_most, reached = target["at_most"], target["reached"]
+        word = verdict(at_most, reached)
+        found = [ratio(reached)] * (reached is not None) + [words.get(word, word)] * (word != "-")
+        bound = "" if at_most is None else f", at most {at_most}"
+        lines.append(f"- {target['title']}{bound}: {', '.join(found)}")
     return lines
 
 
-def text(outcome: Outcome) -> str:
-    """A row's heading, its table and its targets."""
+def summary(outcomes: Sequence[Outcome]) -> str:
+    """All targets of all rows: what is asked, what was reached."""
+    lines = [
+        [
+            outcome.row.id,
+            target["title"],
+            "-" if target["at_most"] is None else f"{target['at_most']}",
+            ratio(target["reached"]),
+            verdict(target["at_most"], target["reached"]),
+        ]
+        for outcome in outcomes
+        for target in outcome.targets()
+    ]
+    bounded = [line[-1] for line in lines if line[-1] in ("yes", "NO")]
+    head = ["row", "target", "at most", "measured", "reached"]
+    return f"{markdown(head, lines)}\n\n{bounded.count('yes')} of {len(bounded)} reached."
+
+
+def body(outcome: Outcome) -> str:
+    """A row's table and its targets."""
     row = outcome.row
     staged = any(len(result.stages) > 1 for result in outcome.results)
+    counted = any(result.check or result.facts for result in outcome.results)
     head = ["", f"{row.unit} {row.per}", "quartiles", "ratio"]
     head.append(f"{row.checked} after {row.warm_up} steps" if row.warm_up > 1 else row.checked)
     if staged:
         head.append("by stage")
-    lines = [
-        f"### {row.id}: {row.title}",
-        "",
-        markdown(head, [cells(result, row, staged) for result in outcome.results]),
-        "",
-        f"- agreement to {row.tolerance:g}, relative: "
-        + (f"VOID, {', '.join(outcome.void)} computed something else" if outcome.void else "yes"),
-        *target_lines(outcome),
-    ]
-    return "\n".join(lines)
+    lines = [list(cells(result, row, staged)) for result in outcome.results]
+    if not counted and not any(result.problem for result in outcome.results):
+        del head[4]
+        for line in lines:
+            del line[4]
+    notes = target_lines(outcome)
+    if any(result.check for result in outcome.results):
+        void = ", ".join(outcome.void)
+        agreement = f"VOID, {void} computed something else" if void else "yes"
+        notes.insert(0, f"- agreement to {row.tolerance:g}, relative: {agreement}")
+    return "\n".join([markdown(head, lines), "", *notes]).rstrip()
+
+
+def text(outcome: Outcome) -> str:
+    """A row's heading, its table and its targets."""
+    return f"### {outcome.row.id}: {outcome.row.title}\n\n{body(outcome)}"
 
 
 def machine_line(facts: dict[str, Any], rest: str) -> str:

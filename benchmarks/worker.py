@@ -4,9 +4,11 @@ import contextlib
 import multiprocessing
 import os
 import sys
+import time
 import traceback
 from collections.abc import Iterator, Mapping
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 from benchmarks.contest import Contestant
@@ -58,7 +60,7 @@ class RemotePlayer:
         try:
             self.pipe.send((method, *arguments))
             fine, answer = self.pipe.recv()
-        except (EOFError, BrokenPipeError):
+        except (EOFError, OSError):
             self.process.join()
             raise PlayerFailed(f"its process ended with code {self.process.exitcode}") from None
         if not fine:
@@ -69,9 +71,17 @@ class RemotePlayer:
         opening: Opening = self.call("open", warm_up)
         return opening
 
-    def turn(self, steps: int) -> Laps:
-        laps: Laps = self.call("turn", steps)
+    def turn(self, steps: int, settle: float = 0.0) -> Laps:
+        laps: Laps = self.call("turn", steps, settle)
         return laps
+
+    def rest(self, at_most: float) -> None:
+        """Wait until all threads of the process sleep; where that can't be seen, `at_most`."""
+        until = time.perf_counter() + at_most
+        asleep = 0
+        while time.perf_counter() < until and asleep < 3:
+            time.sleep(0.003)
+            asleep = asleep + 1 if sleeps(self.process.pid) else 0
 
     def facts(self) -> dict[str, float]:
         found: dict[str, float] = self.call("facts")
@@ -87,6 +97,16 @@ class RemotePlayer:
             self.process.kill()
             self.process.join()
         self.process.close()
+
+
+def sleeps(pid: int | None) -> bool:
+    """Whether no thread of a process runs or waits for a core, as Linux tells it."""
+    try:
+        threads = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/stat")]
+    except OSError:  # one that has just ended
+        return False
+    # "number (name) state ..."; a name may have brackets in it.
+    return bool(threads) and all(text.rpartition(")")[2].split()[0] != "R" for text in threads)
 
 
 @contextlib.contextmanager
