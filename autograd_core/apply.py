@@ -109,28 +109,26 @@ def apply_fresh(op: Op, operands: tuple[Any, ...], params: dict[str, Any]) -> An
     """
     if running:
         return apply(op, operands, params)
-    values, parents, tracked, bit, wanted = [], [], 0, 1, False
+    values, parents, tracked, bit, plain = [], [], 0, 1, True
     for x in operands:
         if type(x) is Tensor:
-            wanted = True
-            node = x._node
+            plain = False
             values.append(x._value)
+            node = x._node
             parents.append(node)
             if node is not None:
                 tracked |= bit
         else:
             values.append(x if type(x) is np.ndarray or isinstance(x, _NUMBERS) else _array(x))
             parents.append(None)
-        bit <<= 1
+        bit += bit
     try:
-        value = op.fn(*values, **params)
+        value = op.fn(*values, **params) if params else op.fn(*values)
     except Exception as error:
         raise record.explain(op, values, error) from None
-    if not wanted:
+    if plain:
         return value
-    node = None
-    if tracked:
-        node = record.record(op, value, tuple(values), tuple(parents), tracked, params)
+    node = record.record(op, value, values, tuple(parents), tracked, params) if tracked else None
     if isinstance(value, _ARRAYS):
         return wrap(value, node)
     return _handles(op, value, node, None, params)

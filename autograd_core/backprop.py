@@ -46,14 +46,14 @@ def backward(root: Node, seed: Any, retain_graph: bool = False) -> None:
     fresh = []
     for node in kept:
         g = gradients.pop(node, None)
-        if g is None:
-            g = np.zeros(node.shape, node.dtype)
-        elif node.dtype.kind == "c":
-            g = np.conjugate(g)
         # By `g` and the call: an array that only the walk made, and nobody else can see.
-        elif not (COUNTED and type(g) is np.ndarray and g.base is None and getrefcount(g) <= 2):
+        if type(g) is np.ndarray and COUNTED and g.base is None and getrefcount(g) <= 2:
+            pass
+        elif g is None:
+            g = np.zeros(node.shape, node.dtype)
+        else:
             g = np.array(g) if isinstance(g, np.generic) else g.copy()
-        fresh.append(g)
+        fresh.append(np.conjugate(g) if node.dtype.kind == "c" else g)
     with _commit:
         # Sums first: an error in one of them leaves every gradient as it was.
         sums = [g if n.grad is None else _sum(n.grad, g) for n, g in zip(kept, fresh)]  # noqa: B905

@@ -121,6 +121,8 @@ class Node:
         of the value; tuples of them where the op has several outputs.
     ``grad``
         the accumulated gradient of a leaf, or of a node that keeps it; else None.
+    ``hooks``
+        None, or what is called with the gradient here; see `autograd_core.hooks`.
     ``number``
         the creation number: parents have smaller ones, so sorting by it is a topological order.
     ``rule``
@@ -134,10 +136,10 @@ class Node:
 
     __slots__ = (
         "_derived",
-        "_hooks",
         "_name",
         "dtype",
         "grad",
+        "hooks",
         "left",
         "more",
         "number",
@@ -164,10 +166,10 @@ class Node:
     number: int
     rule: int
     grad: Any
+    hooks: Any
 
     name = _seldom("_name", "A name to draw.")
     derived = _seldom("_derived", "None, or of the result of a composition a `Derived`.")
-    hooks = _seldom("_hooks", "None, or what is called with the gradient; see `hooks`.")
 
     @property
     def parents(self) -> tuple[Node | None, ...]:
@@ -280,7 +282,8 @@ def make_node(
     # A class with an ``__init__`` takes twice as long to call, so it has none.
     node = Node()
     node.op = op
-    node.left = node.right = node.x = node.y = node.more = node.grad = None
+    node.left = node.right = node.x = node.y = node.more = None
+    node.grad = node.hooks = None
     if op is not None and not op.few:
         node.more = parents, operands
     else:

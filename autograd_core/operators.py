@@ -40,12 +40,18 @@ def _operator(op: Op) -> None:
     mode_here = record.mode.get
 
     def binary(left: Any, right: Any) -> Any:
+        work = compute
         if type(left) is Tensor:
             x, x_node = left._value, left._node
         else:
             x, x_node = left, None
-            if type(x) not in _PLAIN and (x := _operand(x)) is NotImplemented:
-                return NotImplemented
+            if type(x) not in _PLAIN:
+                x = _operand(x)
+                if x is NotImplemented:
+                    return NotImplemented
+                if type(x) is complex:
+                    # They multiply NumPy's scalars by themselves, to a Python number.
+                    work = op.fn
         if type(right) is Tensor:
             y, y_node = right._value, right._node
         else:
@@ -53,8 +59,7 @@ def _operator(op: Op) -> None:
             if type(y) not in _PLAIN and (y := _operand(y)) is NotImplemented:
                 return NotImplemented
         try:
-            # Python's complex numbers multiply NumPy's scalars by themselves, to a Python number.
-            value = compute(x, y) if type(x) is not complex else op.fn(x, y)
+            value = work(x, y)
         except Exception as error:
             raise record.explain(op, (x, y), error) from None
         result = new_tensor(Tensor)
@@ -80,11 +85,13 @@ def _operator(op: Op) -> None:
         node.right = y_node
         node.x = x if keep_x else x_node if x_node is not None else stand_in(x)
         node.y = y if keep_y else y_node if y_node is not None else stand_in(y)
-        node.more = node.grad = None
+        node.more = node.grad = node.hooks = None
         node.out = value if keep_out else None
         node.params = NO_PARAMS
-        node.shape = value.shape
-        node.dtype = value.dtype
+        if type(value) is np.float64:  # NumPy takes its time to tell the dtype of one
+            node.shape, node.dtype = (), _FLOAT64
+        else:
+            node.shape, node.dtype = value.shape, value.dtype
         node.number = next_number()
         return result
 
@@ -117,6 +124,7 @@ def _operator(op: Op) -> None:
     setattr(Tensor, f"__i{name}__", in_place)
 
 
+_FLOAT64 = np.dtype(np.float64)
 # What needs no second look.
 _PLAIN = frozenset({float, int, np.ndarray, np.float32, np.float64})
 COMPARISONS = {"eq", "ne", "lt", "le", "gt", "ge"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ContextDecorator, contextmanager
 from contextvars import ContextVar, Token
 from typing import Any, Protocol, TypeVar
@@ -313,7 +313,7 @@ NO_PARAMS: dict[str, Any] = {}
 def record(
     op: Op,
     value: Any,
-    operands: tuple[Any, ...],
+    operands: Sequence[Any],
     parents: tuple[Node | None, ...],
     tracked: int,
     params: dict[str, Any] = NO_PARAMS,
@@ -325,13 +325,13 @@ def record(
     now = mode.get()
     if now is False:
         return None
-    if isinstance(value, (tuple, list)):
-        shape: Any = tuple(v.shape for v in value)
-        dtype: Any = tuple(v.dtype for v in value)
-    else:
+    if type(value) is np.ndarray or not isinstance(value, (tuple, list)):
         shape, dtype = value.shape, value.dtype
         if dtype.kind not in "fc":
             return None  # integers and booleans have no gradient
+    else:
+        shape = tuple(v.shape for v in value)
+        dtype = tuple(v.dtype for v in value)
     keep_out, keep = op.kept(tracked, len(operands)) if op.variadic else op.table[tracked]
     node = Node()
     if op.few:
@@ -344,21 +344,22 @@ def record(
             node.y = x if keep[1] else parent if parent is not None else stand_in(x)
         else:
             node.right = node.y = None
-        node.more = node.grad = None
+        node.more = None
     else:
         kept = []
         for x, parent, read in zip(operands, parents, keep):  # noqa: B905 - strict costs here
             kept.append(x if read else parent if parent is not None else stand_in(x))
         node.more = parents, tuple(kept)
-        node.left = node.right = node.x = node.y = node.grad = None
+        node.left = node.right = node.x = node.y = None
     node.op = op
     node.out = value if keep_out else None
     node.params = params
     node.shape = shape
     node.dtype = dtype
     node.number = next_number()
+    node.grad = node.hooks = None
     if now is not True:
-        now.recorded(node, value, operands)
+        now.recorded(node, value, tuple(operands))
     return node
 
 
@@ -371,7 +372,7 @@ def record_one(op: Op, value: Any, x: Any, x_node: Node) -> Node | None:
     node.op = op
     node.left = x_node
     node.x = x if keep_x else x_node
-    node.right = node.y = node.more = node.grad = None
+    node.right = node.y = node.more = node.grad = node.hooks = None
     node.out = value if keep_out else None
     node.params = NO_PARAMS
     node.shape = value.shape

@@ -108,8 +108,12 @@ class Walk:
             if g is None:
                 continue
             op = node.op
-            if odd or op is None or not op.direct:
+            if odd or (op is not None and not op.direct):
                 self.visit(node, g)
+                continue
+            if op is None:
+                if wanted is None or node in wanted:
+                    found[node] = g
                 continue
             if wanted is not None and node in wanted:
                 found[node] = g
@@ -141,7 +145,11 @@ class Walk:
                         if kind is array:
                             if part.dtype is parent.dtype and part.shape == parent.shape:
                                 present = get(parent)
-                                if present is None:
+                                if not parent.shape:
+                                    # NumPy is several times faster with scalars: on with one.
+                                    part = part[()]
+                                    gradients[parent] = part if present is None else present + part
+                                elif present is None:
                                     gradients[parent] = part
                                 elif parent in owned and type(present) is array:
                                     present += part
