@@ -296,13 +296,12 @@ def _apply_derived(
         error.add_note(f"inside {op.name}")
         raise
     several = isinstance(result, (tuple, list))
-    made = None
+    told = None
     for i, output in enumerate(result if several else (result,)):
         if type(output) is Tensor and output._node is not None and output._node.number > first:
-            if made is None:
-                named = {key: _told(x) for key, x in kwargs.items()}
-                made = Derived(op, first, _told(tuple(args)), named)
-            output._node.derived = made._replace(output=i) if several else made
+            if told is None:
+                told = _told(tuple(args)), {key: _told(x) for key, x in kwargs.items()}
+            output._node.derived = Derived(op, first, *told, i if several else None)
     return result
 
 

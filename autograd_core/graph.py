@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from operator import attrgetter
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -58,14 +58,21 @@ class StandIn:
         return f"StandIn(shape={self.shape}, dtype={self.dtype})"
 
 
-class Operand(NamedTuple):
+# Not tuples with names: making one of those takes as long as importing a small module.
+class Operand:
     """What is told of an array that a composition was called with: its node's number, 0 if none."""
 
-    number: int
-    shape: tuple[int, ...]
+    __slots__ = ("number", "shape")
+
+    def __init__(self, number: int, shape: tuple[int, ...]) -> None:
+        self.number = number
+        self.shape = shape
+
+    def __repr__(self) -> str:
+        return f"Operand(number={self.number}, shape={self.shape})"
 
 
-class Derived(NamedTuple):
+class Derived:
     """Of which composition, ``var`` say, a node is the result; see `Node.derived`.
 
     What the node reaches with a number of at least ``first`` was recorded inside. ``args`` and
@@ -73,11 +80,21 @@ class Derived(NamedTuple):
     several results it is, or None.
     """
 
-    op: Any
-    first: int
-    args: tuple[Any, ...] = ()
-    kwargs: Mapping[str, Any] = MappingProxyType({})
-    output: int | None = None
+    __slots__ = ("args", "first", "kwargs", "op", "output")
+
+    def __init__(
+        self,
+        op: Any,
+        first: int,
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] = MappingProxyType({}),
+        output: int | None = None,
+    ) -> None:
+        self.op = op
+        self.first = first
+        self.args = args
+        self.kwargs = kwargs
+        self.output = output
 
 
 class _Released:

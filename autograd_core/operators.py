@@ -37,7 +37,7 @@ def _operator(op: Op) -> None:
     rows = [(keep_out, *keep) for keep_out, keep in op.table]
     left_row, right_row, both_row = rows[1:]
     recorded = op.mask != 0
-    mode_here = record.mode.get
+    mode_here, float64, dtype64 = record.mode.get, np.float64, np.dtype(np.float64)
 
     def binary(left: Any, right: Any) -> Any:
         work = compute
@@ -88,10 +88,12 @@ def _operator(op: Op) -> None:
         node.more = node.grad = node.hooks = None
         node.out = value if keep_out else None
         node.params = NO_PARAMS
-        if type(value) is np.float64:  # NumPy takes its time to tell the dtype of one
-            node.shape, node.dtype = (), _FLOAT64
+        if type(value) is float64:  # NumPy takes its time to tell the dtype of one
+            node.shape = ()
+            node.dtype = dtype64
         else:
-            node.shape, node.dtype = value.shape, value.dtype
+            node.shape = value.shape
+            node.dtype = value.dtype
         node.number = next_number()
         return result
 
@@ -124,7 +126,6 @@ def _operator(op: Op) -> None:
     setattr(Tensor, f"__i{name}__", in_place)
 
 
-_FLOAT64 = np.dtype(np.float64)
 # What needs no second look.
 _PLAIN = frozenset({float, int, np.ndarray, np.float32, np.float64})
 COMPARISONS = {"eq", "ne", "lt", "le", "gt", "ge"}

@@ -260,7 +260,7 @@ def explain(op: Op, operands: Any, error: Exception) -> Exception:
     shapes = [np.shape(x) for x in operands]
     listed = " and ".join(str(shape) for shape in shapes)
     # What has a class of its own, and what is not about shapes, stays what it is.
-    if type(error) is not ValueError or not _ABOUT_SHAPES.search(str(error)):
+    if type(error) is not ValueError or not re.search(_ABOUT_SHAPES, str(error)):
         described = " and ".join(_describe(x) for x in operands)
         error.add_note(f"in {op.name} of shape {described}")
     elif op.kind == "elementwise" and not _broadcast(shapes):
@@ -296,7 +296,7 @@ def _describe(x: Any) -> str:
     return f"{np.shape(x)} {type(x).__name__ if dtype is None else dtype}"
 
 
-_ABOUT_SHAPES = re.compile("shape|dimension|broadcast|size|mismatch|axes|axis|length|match|concat")
+_ABOUT_SHAPES = "shape|dimension|broadcast|size|mismatch|axes|axis|length|match|concat"
 
 
 def _broadcast(shapes: list[tuple[int, ...]]) -> bool:

@@ -194,8 +194,8 @@ class Op:
         ``rules`` ask for one gradient each; else None.
     ``direct``
         whether the backward pass calls ``rules`` as they are: neither variadic nor joint.
-    ``few``, ``places``
-        whether it always has one or two operands; where they stand, from 0.
+    ``few``, ``plain``
+        whether it always has one or two operands; whether that and ``direct``.
     ``tangent``
         of a user's op a rule for forward mode, ``tangent(tangents, out, operands, params)``.
     ``module``
@@ -227,7 +227,7 @@ class Op:
         "operator",
         "otherwise",
         "params",
-        "places",
+        "plain",
         "rules",
         "symbol",
         "table",
@@ -252,7 +252,7 @@ class Op:
     joint: Callable[..., Any] | None
     direct: bool
     few: bool
-    places: range
+    plain: bool
     tangent: Callable[..., Any] | None
     module: str
     function: Callable[..., Any]
@@ -597,7 +597,7 @@ def make_op(
     op.joint, op.tangent = joint, tangent
     op.direct = not variadic and joint is None
     op.few = not variadic and op.arity <= 2
-    op.places = range(op.arity)
+    op.plain = op.direct and op.few
     op.module = module or _module(fn)
     op.names = _names(fn, signature, op.arity)
     op.keeps, params = _read(op)
@@ -636,7 +636,7 @@ def derived(
         op.mutates = mutates
         op.joint = op.tangent = None
         op.direct = op.few = True
-        op.places = range(0)
+        op.plain = True
         op.module = module or _module(op.fn)
         op.composition = composition
         op.names, open_ended = _parameters(composition)
@@ -748,7 +748,7 @@ PROJECTION.binary = None
 PROJECTION.mutates = PROJECTION.guarded = False
 PROJECTION.joint = PROJECTION.tangent = None
 PROJECTION.direct, PROJECTION.few = False, True
-PROJECTION.places = range(1)
+PROJECTION.plain = False
 PROJECTION.module = __package__
 PROJECTION.names = ("outputs", "index")
 PROJECTION.params = PROJECTION.later = frozenset({"index"})

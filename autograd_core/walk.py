@@ -96,56 +96,49 @@ class Walk:
         """Visit all nodes, and return the gradients that were wanted."""
         gradients, found, owned = self.gradients, self.found, self.owned
         wanted, included = self.wanted, self.included
-        # Nothing out of the ordinary: then most ops are visited right here, since a call for each
-        # of them would cost as much as the rule of a small one. All others are by `visit`.
+        # Nothing out of the ordinary: then ops of one or two operands are visited right here, since
+        # a call for each would cost as much as the rule of a small one. All others are by `visit`.
         told = self.lift or self.hooked or self.watch
         odd = self.guarded or told is not None
         pop, get, scalar = gradients.pop, gradients.get, SCALARS.get
         array = np.ndarray
-        erased: Any = None
         for node in reversed(self.order):
             g = pop(node, None)
             if g is None:
                 continue
             op = node.op
-            if odd or (op is not None and not op.direct):
+            if odd:
                 self.visit(node, g)
                 continue
             if op is None:
                 if wanted is None or node in wanted:
                     found[node] = g
                 continue
+            if not op.plain or node.params:
+                self.visit(node, g)
+                continue
             if wanted is not None and node in wanted:
                 found[node] = g
-            out, x, y, params, more = node.out, node.x, node.y, node.params, node.more
+            out, x, y = node.out, node.x, node.y
             if x is RELEASED:
                 raise released(node)
             if out is None:
                 out = node
             rules = op.rules
-            count = len(rules)
+            pair = len(rules) == 2
             place = 0
-            if more is None:
-                parent = node.left
-                if params:
-                    operands = (x, y)[:count]
-            else:
-                parents, operands = more  # type: ignore[assignment]
-                parent = parents[0]
+            parent = node.left
             try:
                 while True:
                     if parent is not None and (included is None or parent in included):
                         # `op.pull` and `deliver`, written out.
-                        rule = rules[place]
-                        if params or more is not None:
-                            part = rule(g, out, *operands, **params)
-                        else:
-                            part = rule(g, out, x, y) if count == 2 else rule(g, out, x)
+                        part = rules[place](g, out, x, y) if pair else rules[0](g, out, x)
                         kind = type(part)
                         if kind is array:
-                            if part.dtype is parent.dtype and part.shape == parent.shape:
+                            shape = parent.shape
+                            if part.dtype is parent.dtype and part.shape == shape:
                                 present = get(parent)
-                                if not parent.shape:
+                                if not shape:
                                     # NumPy is several times faster with scalars: on with one.
                                     part = part[()]
                                     gradients[parent] = part if present is None else present + part
@@ -160,17 +153,11 @@ class Walk:
                         elif scalar(kind) is parent.dtype and not parent.shape:
                             present = get(parent)
                             gradients[parent] = part if present is None else present + part
-                        elif kind is Erase:
-                            erased = parent, part.index  # last: others read `g` as it is
                         else:
                             self.deliver(node, place, parent, part, g)
-                    place += 1
-                    if place == count:
+                    if place or not pair:
                         break
-                    parent = node.right if more is None else parents[place]
-                if erased is not None:
-                    self._erase(node, erased[0], erased[1], g)
-                    erased = None
+                    place, parent = 1, node.right
             except Exception as error:
                 explain_rule(error, "the gradient of", node, place)
                 raise
@@ -210,7 +197,7 @@ class Walk:
             out = node
         closely = self.guarded and op.kind == "elementwise"
         pull = op.pull if op.joint is None else op.at_once().pull
-        included = self.included
+        gradients, included = self.gradients, self.included
         erased = None
         place = -1
         try:
@@ -226,8 +213,15 @@ class Walk:
                     part = pull(place, g, out, operands, params, parent)
                 if watch is not None:
                     watch.sent(node, part)
-                if type(part) is Erase:
-                    erased = parent, part.index
+                if (
+                    type(part) is np.ndarray
+                    and part.dtype is parent.dtype
+                    and part.shape == parent.shape
+                    and parent not in gradients
+                ):
+                    gradients[parent] = part  # `deliver`, written out for the most common case
+                elif type(part) is Erase:
+                    erased = parent, part.index  # last: others read `g` as it is
                 else:
                     self.deliver(node, place, parent, part, g)
         except Exception as error:

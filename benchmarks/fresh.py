@@ -1,6 +1,7 @@
 """Fresh processes: what can be measured only once in the life of a Python."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -28,7 +29,9 @@ def megabytes(what: str) -> float:
 def ask(code: str, *arguments: str) -> Any:
     """What a new Python prints in JSON when it runs `code`; its errors are this one's."""
     command = [sys.executable, "-c", code, *arguments]
-    child = subprocess.run(command, capture_output=True, text=True, check=False)
+    # The untimed first process writes bytecode, as an installer does, so that no other compiles.
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    child = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     if child.returncode:
         raise RuntimeError(f"a fresh process failed: {child.stderr.strip()}")
     return json.loads(child.stdout.splitlines()[-1])

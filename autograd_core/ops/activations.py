@@ -324,8 +324,7 @@ def _log_softmax(x: Any, axis: Any = -1) -> Any:
     if x.size == 0:
         return x + 0.0
     shifted, _ = _shifted(x, axis)
-    shifted -= np.log(np.exp(shifted).sum(axis=axis, keepdims=True))
-    return shifted
+    return shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True))
 
 
 def _log_softmax_x(g: Any, out: Any, _x: Any, axis: Any = -1) -> Any:
