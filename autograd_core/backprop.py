@@ -27,7 +27,7 @@ from .record import Watcher, watcher
 from .registry import known
 from .walk import COUNTED, Lift, Walk
 
-__all__ = ["Lift", "backward", "differentiate", "node_gradients"]
+__all__ = ["Lift", "backward", "differentiate", "holds_nan", "node_gradients"]
 
 
 def backward(root: Node, seed: Any, retain_graph: bool = False) -> None:
@@ -62,7 +62,7 @@ def backward(root: Node, seed: Any, retain_graph: bool = False) -> None:
     if not retain_graph:
         for node in order:
             if node.op is not None:
-                node.x = RELEASED  # `node.release()`, written out
+                node.x = RELEASED
                 node.y = node.out = None
                 if node.more is not None:
                     node.more = node.more[0], None
@@ -227,11 +227,11 @@ def _find_silently(
         array = np.ndarray if lift is None else None
         for g in found.values():
             if type(g) is array and g.size <= _FEW:
-                flat = g if g.ndim == 1 else g.ravel("K")  # `_holds_nan`, written out
+                flat = g if g.ndim == 1 else g.ravel("K")  # `holds_nan`, written out
                 total = flat.dot(flat)
                 nan = total != total
             else:
-                nan = _holds_nan(g, lift)
+                nan = holds_nan(g, lift)
             if nan:
                 # A zero gradient that met a singular point? Look again, closely.
                 return Walk(order, seeds, wanted, lift, True, hooked, watch).run()
@@ -245,9 +245,10 @@ def _any_guarded(order: list[Node]) -> bool:
     return False
 
 
-def _holds_nan(g: Any, lift: Lift | None) -> bool:
-    if type(g) is list:
-        return any(x is not None and _holds_nan(x, lift) for x in g)
+def holds_nan(g: Any, lift: Lift | None) -> bool:
+    """Whether a gradient or tangent, or that of one of several outputs, may hold NaN."""
+    if isinstance(g, (list, tuple)):
+        return any(x is not None and holds_nan(x, lift) for x in g)
     if lift is not None:
         g = lift.value(g)
     if type(g) is not np.ndarray and not known(g):

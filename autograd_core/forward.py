@@ -47,7 +47,7 @@ def push_forward(
         if closely is None:
             tangents = _pushed(order, seeds, lift, False)
             found = [tangents[node] for node in roots if node in tangents]
-            if not any(_holds_nan(t, lift) for t in found):
+            if not any(backprop.holds_nan(t, lift) for t in found):
                 return tangents
         return _pushed(order, seeds, lift, closely is not False)
     watch.verify(order)
@@ -134,14 +134,6 @@ def _cast(tangent: Any, dtype: Any) -> Any:
     if tangent.dtype.kind == "c" and dtype.kind != "c":
         tangent = np.real(tangent)
     return tangent.astype(dtype)
-
-
-def _holds_nan(tangent: Any, lift: Lift | None) -> bool:
-    """Whether a tangent, or that of one of several outputs, may hold NaN."""
-    if isinstance(tangent, (list, tuple)):
-        return any(t is not None and _holds_nan(t, lift) for t in tangent)
-    value = lift.value(tangent) if lift else tangent
-    return not known(value) or bool(np.isnan(value).any())
 
 
 def _real(node: Node) -> bool:

@@ -222,13 +222,6 @@ class Node:
         elif new:
             self.x, self.y = new[0], new[1] if len(new) > 1 else None
 
-    def release(self) -> None:
-        """Let go of what was kept for the backward pass."""
-        self.x = RELEASED
-        self.y = self.out = None
-        if self.more is not None:
-            self.more = self.more[0], None
-
     @property
     def ndim(self) -> int:
         """The number of axes of the value."""

@@ -58,14 +58,10 @@ BUILDS: tuple[tuple[str, Build, dict[str, Any]], ...] = (
 
 
 ADAM_BUILDS: tuple[tuple[str, Build, dict[str, Any]], ...] = (
-    BUILDS[0],
-    ("hand NumPy", mlp_numpy.by_hand, {}),
-    ("hand NumPy, 1 thread", mlp_numpy.by_hand, {"threads": 1}),
+    *BUILDS[:3],
     ("hand NumPy, chunked", partial(mlp_numpy.by_hand, chunk=32_768), {}),
     ("hand NumPy, chunked, 1 thread", partial(mlp_numpy.by_hand, chunk=32_768), {"threads": 1}),
-    ("matrix products alone", mlp_numpy.products, {}),
-    ("matrix products alone, 1 thread", mlp_numpy.products, {"threads": 1}),
-    ("PyTorch eager", mlp_peers.pytorch, {"needs": ("torch",)}),
+    *BUILDS[3:6],  # the products, and PyTorch's default
     ("PyTorch eager, foreach", partial(mlp_peers.pytorch, foreach=True), {"needs": ("torch",)}),
     ("PyTorch eager, fused", partial(mlp_peers.pytorch, fused=True), {"needs": ("torch",)}),
     *BUILDS[-3:],
