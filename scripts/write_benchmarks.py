@@ -84,7 +84,9 @@ def filled(page: str, report: dict[str, Any]) -> str:
         if colon:
             text = figure(rows[row], asked) if row in rows else old
         elif key in report["markdown"]:
-            text = f"\n\n{report['markdown'][key]}\n\n"
+            # A terminal shows x*x*x as it is; a page would have it in italics.
+            table = report["markdown"][key].replace("*", r"\*")
+            text = f"\n\n{table}\n\n"
         else:
             text = old
         return f"<!-- {key} -->{text}<!-- end -->"

@@ -67,6 +67,12 @@ def test_figures_are_filled_in(report: dict[str, Any]) -> None:
     assert write_benchmarks.filled(WRITTEN, report) == WRITTEN
 
 
+def test_products_are_no_emphasis(report: dict[str, Any]) -> None:
+    report["markdown"]["P1"] = "| x*x*x |"
+    page = write_benchmarks.filled("<!-- P1 --><!-- end -->", report)
+    assert page == "<!-- P1 -->\n\n| x\\*x\\*x |\n\n<!-- end -->"
+
+
 def test_a_void_ratio_is_none(report: dict[str, Any]) -> None:
     page = "<!-- P1: ours / void -->1<!-- end -->"
     assert write_benchmarks.filled(page, report) == "<!-- P1: ours / void -->-<!-- end -->"
